@@ -1,0 +1,87 @@
+"""spec.rollout: how a new revision takes over."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Duration, Resource
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Tolerance = Annotated[float, Field(ge=1, le=100)]
+
+
+class OnInconclusive(StrEnum):
+    """What happens when the analysis deadline passes without a verdict."""
+
+    PAUSE = "pause"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+class Strategy(StrEnum):
+    """How traffic moves to a new revision."""
+
+    CANARY = "canary"
+
+
+class Step(Resource):
+    """One step of a canary."""
+
+    weight: Annotated[int, Field(ge=1, le=100)]
+    """Share of requests that the canary gets, in per cent."""
+    duration: Duration = "60s"
+    """The least time at this weight, counted from the moment the gateway acknowledged it."""
+
+
+class NonInferiority(Resource):
+    """How much worse still counts as "not worse": p_canary < max(p_stable + delta, rho * p_stable)."""
+
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Absolute margin, as a fraction of requests."""
+    rho: Annotated[float, Field(gt=1, le=100)] = 1.5
+    """Relative margin, as a ratio of rates."""
+
+
+class Analysis(Resource):
+    """When the evidence is enough."""
+
+    false_rollback: Probability = 0.01
+    """The largest probability of ever rolling back a canary that is no worse, over the whole rollout."""
+    false_promote: Probability = 0.05
+    """The largest probability of calling a canary "not worse" that is worse by more than the margin."""
+    error_tolerance: Tolerance = 1.15
+    """Odds ratio of errors, canary against stable, that is still no regression."""
+    latency_tolerance: Tolerance = 1.10
+    """How many times slower the canary may be without that being a regression."""
+    non_inferiority: NonInferiority = NonInferiority()
+    """The margin for promotion."""
+    deadline: Duration = "1h"
+    """The longest that a canary takes traffic without a verdict."""
+    on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
+    """What happens at the deadline when the evidence says neither "regressed" nor "not worse"."""
+
+
+class Rollout(Resource):
+    """How a new revision takes over."""
+
+    strategy: Strategy = Strategy.CANARY
+    """How traffic moves."""
+    steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = [
+        Step(weight=5),
+        Step(weight=20),
+        Step(weight=50),
+    ]
+    """The canary's weights, rising. After the last step, and "not worse" on every metric, the canary is promoted."""
+    analysis: Analysis = Analysis()
+    """When the evidence is enough."""
+    progress_deadline: Duration = "10m"
+    """The longest that a revision may take to become ready; later it has failed."""
+    bake: Duration = "10m"
+    """How long the former revision stays scaled up after a promotion."""
+    paused: bool = False
+    """Hold the rollout where it is; traffic stays as it is."""
+    revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
+    """How many revisions that no longer serve are kept."""

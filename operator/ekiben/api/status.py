@@ -1,0 +1,177 @@
+"""status: what is serving, what the evidence says, and what comes next.
+
+Written by the operator alone. Times are RFC 3339 text in UTC.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from .base import Resource
+
+Text = Annotated[str, Field(max_length=1024)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Phase(StrEnum):
+    """Where the resource stands; one word for `kubectl get`."""
+
+    PENDING = "Pending"
+    """The first revision is starting."""
+    STABLE = "Stable"
+    """One revision serves, nothing moves."""
+    STARTING = "Starting"
+    """A canary's pods are starting; it has no traffic."""
+    CANARY = "Canary"
+    """A canary has a share of the traffic."""
+    PROMOTING = "Promoting"
+    """The canary takes over all traffic."""
+    ROLLING_BACK = "RollingBack"
+    """The canary's weight is going to 0 and its pods to 0."""
+    PAUSED = "Paused"
+    """The rollout holds where it is."""
+    FAILED = "Failed"
+    """The first revision cannot serve, and there is none to go back to."""
+    DEGRADED = "Degraded"
+    """The spec cannot be carried out; what serves goes on."""
+
+
+class StatusBlock(Resource):
+    """A block of the status: fields of a later version are ignored, not refused, so that a downgrade can read it."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
+
+
+class Condition(StatusBlock):
+    """One condition, as Kubernetes defines them."""
+
+    type: Annotated[str, Field(max_length=64)]
+    status: Annotated[str, Field(pattern="^(True|False|Unknown)$")]
+    reason: Annotated[str, Field(max_length=128)]
+    message: Annotated[str, Field(max_length=4096)]
+    last_transition_time: Time
+    observed_generation: int
+
+
+class RevisionStatus(StatusBlock):
+    """One of the two revisions that take part."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    """Name of the revision, a hash of its spec.model."""
+    number: int = 0
+    """Ordinal: the how manieth revision of this resource."""
+    image: Text
+    model: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    """Its spec.model, so that a deleted Deployment can be made again although the spec has moved on."""
+    replicas: int = 0
+    """Replicas wanted."""
+    ready: int = 0
+    """Replicas that answer."""
+    weight: int = 0
+    """Per cent of requests, asked for."""
+    acknowledged_weight: int = 0
+    """Per cent of requests, as the gateway acknowledged it."""
+
+
+class MetricEvidence(StatusBlock):
+    """What is known about one metric."""
+
+    name: Annotated[str, Field(max_length=32)]
+    """errors or latency."""
+    canary_events: int = 0
+    """Errors, or slow answers, of the canary."""
+    canary_requests: int = 0
+    stable_events: int = 0
+    stable_requests: int = 0
+    odds_ratio: float | None = None
+    """Estimate of the odds ratio, canary against stable."""
+    boundary: float | None = None
+    """Seconds; an answer that takes longer counts as slow. Latency only."""
+    regressed: float = 0.0
+    """Evidence for a regression; 1 and more convicts. log(e-value) / log(1/falseRollback)."""
+    not_worse: float = 0.0
+    """Evidence for "not worse"; 1 and more is enough. log(e-value) / log(1/falsePromote)."""
+
+
+class VerdictStatus(StatusBlock):
+    """What the evidence says, with its numbers."""
+
+    verdict: Annotated[str, Field(pattern="^(Unknown|Regressed|NotWorse)$")] = "Unknown"
+    message: Annotated[str, Field(max_length=2048)] = ""
+    metrics: Annotated[list[MetricEvidence], Field(max_length=8)] = []
+
+
+class RolloutStatus(StatusBlock):
+    """The rollout that is going on: enough to continue it after a restart of the operator."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    """The canary."""
+    step: int = 0
+    """Index into steps."""
+    state: Annotated[str, Field(max_length=32)]
+    """State of the state machine."""
+    policy: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    """spec.rollout, as it was when the rollout began; a change applies from the next rollout on."""
+    started_at: Time
+    traffic_since: Time | None = None
+    """When the canary got its first request."""
+    step_since: Time | None = None
+    """When the gateway acknowledged this step's weight."""
+    drain_since: Time | None = None
+    """When the gateway acknowledged the last weight change before a scale-down."""
+    stable_floor: int = 0
+    """Replicas that the stable revision keeps while the rollout runs, so that a rollback meets its full capacity."""
+    reason: Annotated[str, Field(max_length=64)] = ""
+    """Why it is rolled back or holds."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    evidence: Annotated[str, Field(max_length=16384)] = ""
+    """State of the analysis, serialised."""
+
+
+class HistoryEntry(StatusBlock):
+    """How one rollout ended."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    number: int = 0
+    image: Text
+    outcome: Annotated[str, Field(pattern="^(Promoted|RolledBack|Superseded|Cancelled|Failed)$")]
+    reason: Annotated[str, Field(max_length=64)]
+    message: Annotated[str, Field(max_length=2048)]
+    started_at: Time
+    ended_at: Time
+
+
+class Status(StatusBlock):
+    """What is serving, what the evidence says, and what comes next."""
+
+    observed_generation: int = 0
+    phase: Phase = Phase.PENDING
+    conditions: Annotated[
+        list[Condition],
+        Field(
+            max_length=32, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+        ),
+    ] = []
+    stable: RevisionStatus | None = None
+    canary: RevisionStatus | None = None
+    rollout: RolloutStatus | None = None
+    verdict: VerdictStatus | None = None
+    history: Annotated[list[HistoryEntry], Field(max_length=20)] = []
+    rejected_revision: Annotated[str, Field(max_length=63)] | None = None
+    """The revision that was rolled back; not tried again until spec.model changes."""
+    former: RevisionStatus | None = None
+    """The revision that served before, while it is still scaled up."""
+    former_until: Time | None = None
+    """When the former revision is scaled down."""
+    replicas: int = 0
+    """Replicas of the stable revision, for `kubectl scale`."""
+    selector: Annotated[str, Field(max_length=512)] = ""
+    """Label selector of the stable revision's pods, for `kubectl scale`."""
+    url: Text | None = None
+    """Where the model is reached from outside."""

@@ -1,0 +1,128 @@
+"""What decide() is told: the state of the world as plain data, times in seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.status import MetricEvidence
+
+VerdictName = Literal["Unknown", "Regressed", "NotWorse"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The revision that spec.model asks for."""
+
+    revision: str
+    image: str
+    model: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of a revision."""
+
+    name: str
+    ready: bool = False
+    terminating: bool = False
+    restarts: int = 0
+    waiting_reason: str = ""
+    """Reason of a container's waiting state, such as ImagePullBackOff."""
+    waiting_message: str = ""
+    last_exit_reason: str = ""
+    """Reason of the last termination, such as OOMKilled."""
+    last_exit_code: int | None = None
+    unschedulable: str = ""
+    """The scheduler's message where the pod finds no node."""
+
+
+@dataclass(frozen=True)
+class Autoscaler:
+    """The HorizontalPodAutoscaler of a revision."""
+
+    min_replicas: int
+    max_replicas: int
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision that exists in the cluster: a Deployment and a Service."""
+
+    name: str
+    number: int
+    image: str
+    created: float
+    model: Mapping[str, Any] = field(default_factory=dict)
+    wanted: int = 0
+    """Replicas that its Deployment asks for."""
+    ready: int = 0
+    """Ready addresses in its Service's EndpointSlices."""
+    existing: int = 0
+    """Pods that have not gone yet, terminating ones included."""
+    autoscaler: Autoscaler | None = None
+    pods: tuple[Pod, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """The HTTPRoute, as it is."""
+
+    weights: Mapping[str, int]
+    """Revision name -> weight."""
+    acknowledged: bool
+    """The gateway has accepted the route at its present generation."""
+    problem: str = ""
+    """Why the gateway does not accept it."""
+
+
+@dataclass(frozen=True)
+class Drain:
+    """What the counters of a revision's pods say about requests still on their way."""
+
+    known: bool
+    """False where the pods export no counters."""
+    quiet_since: float | None = None
+    """Since when no new request was counted and none is in flight; None while there are some."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the analysis says about the canary at its present weight."""
+
+    revision: str
+    """The canary that was looked at."""
+    verdict: VerdictName = "Unknown"
+    message: str = ""
+    metrics: tuple[MetricEvidence, ...] = ()
+    usable: bool = False
+    """At least one block with requests of both revisions was counted since the present weight was acknowledged."""
+    canary_requests: int = 0
+    """Requests of the canary counted so far, over the whole rollout."""
+    problem: str = ""
+    """What makes evidence bad: NoTraffic, StaleMetrics, …; empty when nothing does."""
+    problem_message: str = ""
+    hung: bool = False
+    """Requests are in flight and none was completed for longer than the request timeout."""
+    state: str = ""
+    """State of the analysis, serialised, to be kept in status."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that a decision rests on."""
+
+    resource: ModelDeployment
+    target: Target
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
+    route: Route | None = None
+    """None where there is no route yet."""
+    gateway_problem: str = ""
+    """Why no route can be attached, in plain English; empty when there is a Gateway."""
+    evidence: Evidence | None = None
+    drains: Mapping[str, Drain] = field(default_factory=dict)
+    url: str | None = None
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """Revision name -> label selector of its pods, for the /scale subresource."""

@@ -1,0 +1,90 @@
+"""What decide() answers: ordered actions, the next status, events, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ekiben.api.status import Status
+
+
+@dataclass(frozen=True)
+class EnsureRevision:
+    """The revision's Deployment and Service exist. A Deployment that exists is never rendered again."""
+
+    revision: str
+    number: int
+    model: Mapping[str, Any]
+    replicas: int
+    """Replicas of a Deployment that has to be made; an existing one is left alone."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The revision's Deployment asks for this many replicas; written through /scale."""
+
+    revision: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class EnsureAutoscaler:
+    """A HorizontalPodAutoscaler owns the revision's replicas within these bounds."""
+
+    revision: str
+    min_replicas: int
+    max_replicas: int
+
+
+@dataclass(frozen=True)
+class DeleteAutoscaler:
+    """The revision has no autoscaler."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
+class SetWeights:
+    """The route sends this share of the requests to each revision: (revision, per cent), the stable one first."""
+
+    weights: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class EnsureStableService:
+    """The Service that has the resource's own name selects this revision's pods."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
+class DeleteRevision:
+    """The revision's Deployment, Service and autoscaler are gone."""
+
+    revision: str
+
+
+Action = (
+    EnsureRevision | Scale | EnsureAutoscaler | DeleteAutoscaler | SetWeights | EnsureStableService | DeleteRevision
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One Kubernetes Event, told at a transition."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do now. Actions come first and in order; the status is written when all of them went through."""
+
+    actions: tuple[Action, ...]
+    status: Status
+    events: tuple[Event, ...] = field(default_factory=tuple)
+    requeue_after: float | None = None
+    """Seconds until the next look where no event comes first; None when only an event can change anything."""
