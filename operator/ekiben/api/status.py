@@ -123,6 +123,8 @@ class RolloutStatus(StatusBlock):
     """When the canary got its first request."""
     step_since: Time | None = None
     """When the gateway acknowledged this step's weight."""
+    waiting_since: Time | None = None
+    """Since when the canary waits for pods; the progress deadline counts from here."""
     drain_since: Time | None = None
     """When the gateway acknowledged the last weight change before a scale-down."""
     stable_floor: int = 0
@@ -132,6 +134,8 @@ class RolloutStatus(StatusBlock):
     message: Annotated[str, Field(max_length=4096)] = ""
     evidence: Annotated[str, Field(max_length=16384)] = ""
     """State of the analysis, serialised."""
+    evidence_at: Time | None = None
+    """When the state of the analysis was last written."""
 
 
 class HistoryEntry(StatusBlock):

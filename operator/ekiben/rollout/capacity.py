@@ -1,0 +1,54 @@
+"""How many replicas a share of the traffic needs."""
+
+from __future__ import annotations
+
+import math
+
+from ekiben.api.scaling import Scaling
+
+from .observation import Revision
+from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale
+
+
+def needed(weight: int, total: int) -> int:
+    """Return the replicas that `weight` per cent of the requests need, where `total` replicas serve all of them.
+
+    Rounded up, and at least 1 for any weight above 0: 5 % of 2 replicas is 1, 50 % of 5 is 3.
+    """
+    if weight <= 0:
+        return 0
+    return max(1, math.ceil(total * weight / 100))
+
+
+def hold(
+    revision: Revision | None, name: str, scaling: Scaling, least: int
+) -> tuple[EnsureAutoscaler | DeleteAutoscaler | Scale, ...]:
+    """Return the actions that keep at least `least` replicas of a revision that serves.
+
+    With a fixed count, ekiben owns the replicas; otherwise the autoscaler does, and the first step up to its minimum
+    is taken for it, because its own next look may be 15 s away.
+    """
+    wanted = revision.wanted if revision else None
+    if scaling.fixed is not None:
+        actions: list[EnsureAutoscaler | DeleteAutoscaler | Scale] = []
+        if revision is not None and revision.autoscaler is not None:
+            actions.append(DeleteAutoscaler(name))
+        if wanted is not None and wanted != least:
+            actions.append(Scale(name, least))
+        return tuple(actions)
+    autoscaler = EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling, 1))
+    if wanted is not None and wanted < least:
+        return (autoscaler, Scale(name, least))
+    return (autoscaler,)
+
+
+def retire(revision: Revision | None) -> tuple[DeleteAutoscaler | Scale, ...]:
+    """Return the actions that end a revision's pods: its autoscaler first, which would bring them back."""
+    if revision is None:
+        return ()
+    actions: list[DeleteAutoscaler | Scale] = []
+    if revision.autoscaler is not None:
+        actions.append(DeleteAutoscaler(revision.name))
+    if revision.wanted != 0:
+        actions.append(Scale(revision.name, 0))
+    return tuple(actions)

@@ -1,0 +1,138 @@
+"""Status conditions: one for each question that `kubectl wait` may be asked."""
+
+from __future__ import annotations
+
+from ekiben.api.status import Condition, Phase
+
+from . import times
+from .draft import Draft
+
+_Answer = tuple[bool | None, str, str]
+
+
+def write(draft: Draft) -> None:
+    """Write every condition, keeping the transition time of those whose status has not changed."""
+    answers = {
+        "Available": _available(draft),
+        "Progressing": _progressing(draft),
+        "Healthy": _healthy(draft),
+        "Promoted": _promoted(draft),
+        "RolledBack": _rolled_back(draft),
+        "Paused": _paused(draft),
+        "EvidenceUsable": _evidence_usable(draft),
+        "RouteAccepted": _route_accepted(draft),
+        "ImagePinned": _image_pinned(draft),
+    }
+    draft.update(conditions=[_condition(draft, name, answer) for name, answer in answers.items()])
+
+
+def _condition(draft: Draft, name: str, answer: _Answer) -> Condition:
+    truth, reason, message = answer
+    status = "Unknown" if truth is None else str(truth)
+    before = next((one for one in draft.observation.resource.status.conditions if one.type == name), None)
+    kept = before is not None and before.status == status
+    return Condition(
+        type=name,
+        status=status,
+        reason=reason,
+        message=message[:4096],
+        last_transition_time=before.last_transition_time if before and kept else times.text(draft.now),
+        observed_generation=draft.observation.resource.metadata.generation,
+    )
+
+
+def _available(draft: Draft) -> _Answer:
+    stable = draft.status.stable
+    if stable is None:
+        return False, "NoRevisionReady", "no revision has become ready yet"
+    if stable.ready == 0:
+        return False, "NoReplicaReady", f"revision {stable.number} has no ready replica"
+    route = draft.observation.route
+    if route is None or not route.acknowledged:
+        return False, "NotRouted", (route.problem if route else "") or "the gateway has not acknowledged the route yet"
+    return True, "Serving", f"revision {stable.number} serves with {stable.ready} ready replicas"
+
+
+def _progressing(draft: Draft) -> _Answer:
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        rejected = draft.status.rejected_revision
+        if rejected is not None and rejected == draft.observation.target.revision:
+            return False, "RolledBack", f"{rejected} was rolled back; change spec.model to go on"
+        return False, "Settled", draft.hold_message or "nothing to do"
+    if draft.phase is Phase.FAILED:
+        return False, running.reason, running.message
+    if draft.hold_reason:
+        return running.state != "First", draft.hold_reason, draft.hold_message
+    step = f"step {running.step + 1} of {len(draft.policy.steps)}, " if running.state == "Step" else ""
+    return True, running.state, f"revision {canary.number}: {step}{canary.weight} % of the requests"
+
+
+def _healthy(draft: Draft) -> _Answer:
+    if draft.phase is Phase.FAILED and draft.status.rollout:
+        return False, draft.status.rollout.reason, draft.status.rollout.message
+    stable = draft.status.stable
+    if stable is None:
+        return None, "Starting", "the first revision is starting"
+    if stable.ready == 0 and draft.observation.resource.spec.scaling.floor > 0:
+        return False, "StableUnavailable", "the stable revision has no ready replica"
+    problem = draft.observation.gateway_problem
+    if problem:
+        return False, "NoGateway", problem
+    return True, "Healthy", "the stable revision serves"
+
+
+def _promoted(draft: Draft) -> _Answer:
+    stable = draft.status.stable
+    if stable is not None and stable.revision == draft.observation.target.revision and draft.status.rollout is None:
+        return True, "Serving", f"spec.model is revision {stable.number}, which gets all requests"
+    return False, "NotServing", "spec.model is not (yet) what gets all requests"
+
+
+def _rolled_back(draft: Draft) -> _Answer:
+    target = draft.observation.target.revision
+    if draft.status.rejected_revision != target:
+        return False, "NotRolledBack", "the revision that spec.model asks for was not rolled back"
+    if draft.status.rollout is not None:
+        return False, "RollingBack", draft.status.rollout.message
+    last = next((one for one in reversed(draft.status.history) if one.revision == target), None)
+    return True, last.reason if last else "RolledBack", last.message if last else ""
+
+
+def _paused(draft: Draft) -> _Answer:
+    if draft.hold_reason in ("Paused", "Inconclusive"):
+        return True, draft.hold_reason, draft.hold_message
+    return False, "NotPaused", ""
+
+
+def _evidence_usable(draft: Draft) -> _Answer:
+    evidence, running = draft.observation.evidence, draft.status.rollout
+    if running is None or evidence is None or evidence.revision != running.revision:
+        return None, "NoRollout" if running is None else "NotYet", "no canary is being judged"
+    if evidence.problem:
+        return False, evidence.problem, evidence.problem_message
+    if not evidence.usable:
+        return None, "NotYet", "no request has been counted at this weight yet"
+    return True, "Counting", ""
+
+
+def _route_accepted(draft: Draft) -> _Answer:
+    if draft.observation.gateway_problem:
+        return False, "NoGateway", draft.observation.gateway_problem
+    route = draft.observation.route
+    if route is None:
+        return None, "NoRoute", "the route is made when a revision is ready"
+    if route.problem:
+        return False, "NotAccepted", route.problem
+    return (True, "Accepted", "") if route.acknowledged else (None, "Waiting", "the gateway has not answered yet")
+
+
+def _image_pinned(draft: Draft) -> _Answer:
+    image = draft.observation.target.image
+    if "@sha256:" in image:
+        return True, "Digest", ""
+    return (
+        False,
+        "Tag",
+        f"{image} is a tag, which may change under a revision: use the digest that `ekiben push` prints",
+    )

@@ -1,0 +1,40 @@
+"""Observation -> Plan: the one place where a rollout is decided."""
+
+from __future__ import annotations
+
+from . import adoption, canary, conditions, first, steady, summary
+from .draft import Draft
+from .observation import Observation
+from .plan import Plan
+
+
+def decide(observation: Observation, now: float) -> Plan:
+    """Return what to do about one resource, given everything that is known about it.
+
+    Pure: the same observation and the same time give the same plan, and a plan that has been carried out leads to
+    one that changes nothing. `now` is in seconds since the epoch.
+    """
+    draft = Draft(observation, now)
+    if observation.resource.metadata.deletion_timestamp is not None:
+        # The owner references take the children away, the route with them.
+        return draft.plan()
+    if draft.status.stable is None and draft.status.rollout is None:
+        adoption.adopt(draft)
+    if draft.status.stable is None:
+        first.run(draft)
+    else:
+        _serve(draft)
+    summary.write(draft)
+    conditions.write(draft)
+    return draft.plan()
+
+
+def _serve(draft: Draft) -> None:
+    steady.forget_rejection(draft)
+    if draft.status.rollout is None:
+        canary.begin(draft)
+    if draft.status.rollout is None:
+        steady.route(draft)
+    else:
+        canary.run(draft)
+    steady.tidy(draft)

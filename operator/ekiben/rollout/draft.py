@@ -1,0 +1,93 @@
+"""A plan in the making."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ekiben.api.rollout import Rollout
+from ekiben.api.status import HistoryEntry, Phase, RevisionStatus, RolloutStatus, Status
+
+from . import times
+from .observation import Observation, Revision
+from .plan import Action, Event, Plan
+
+_HISTORY = 20
+
+
+class Draft:
+    """Collects actions, events and the next status while the rules look at one observation."""
+
+    def __init__(self, observation: Observation, now: float) -> None:
+        self.observation = observation
+        self.now = now
+        self.status: Status = observation.resource.status
+        self.actions: list[Action] = []
+        self.events: list[Event] = []
+        self.look_at: list[float] = []
+        self.phase = Phase.STABLE
+        self.hold_reason = ""
+        self.hold_message = ""
+
+    @property
+    def spec_rollout(self) -> Rollout:
+        """spec.rollout as it is now."""
+        return self.observation.resource.spec.rollout
+
+    @property
+    def policy(self) -> Rollout:
+        """The policy of the rollout that is going on: spec.rollout as it was when it began."""
+        running = self.status.rollout
+        return Rollout.model_validate(running.policy) if running and running.policy else self.spec_rollout
+
+    def revision(self, name: str | None) -> Revision | None:
+        """Return a revision that exists in the cluster."""
+        return self.observation.revisions.get(name) if name else None
+
+    def act(self, *actions: Action) -> None:
+        """Add actions, in order."""
+        self.actions.extend(actions)
+
+    def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
+        """Add an Event."""
+        self.events.append(Event("Warning" if warning else "Normal", reason, message[:1000]))
+
+    def look_in(self, seconds: float) -> None:
+        """Ask for another look in so many seconds."""
+        self.look_at.append(self.now + max(0.05, seconds))
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of the status."""
+        self.status = self.status.model_copy(update=fields)
+
+    def update_rollout(self, **fields: Any) -> None:
+        """Change fields of the running rollout's status."""
+        if self.status.rollout is not None:
+            self.update(rollout=self.status.rollout.model_copy(update=fields))
+
+    def update_canary(self, **fields: Any) -> None:
+        """Change fields of the canary's status."""
+        if self.status.canary is not None:
+            self.update(canary=self.status.canary.model_copy(update=fields))
+
+    def hold(self, reason: str, message: str) -> None:
+        """Say why the rollout does not go on."""
+        self.hold_reason, self.hold_message = reason, message
+
+    def close(self, outcome: str, revision: RevisionStatus, rollout: RolloutStatus) -> None:
+        """Write the end of a rollout into the history and forget the rollout."""
+        entry = HistoryEntry(
+            revision=revision.revision,
+            number=revision.number,
+            image=revision.image,
+            outcome=outcome,
+            reason=rollout.reason or outcome,
+            message=rollout.message[:2048],
+            started_at=rollout.started_at,
+            ended_at=times.text(self.now),
+        )
+        self.update(history=[*self.status.history, entry][-_HISTORY:], rollout=None, canary=None)
+
+    def plan(self) -> Plan:
+        """Return the finished plan."""
+        after = min(self.look_at) - self.now if self.look_at else None
+        return Plan(tuple(self.actions), self.status, tuple(self.events), after)

@@ -1,0 +1,84 @@
+"""The first revision: there is nothing to compare it with and nothing to go back to."""
+
+from __future__ import annotations
+
+from ekiben.api.base import seconds
+from ekiben.api.status import Phase
+
+from . import capacity, conviction, start, times
+from .draft import Draft
+from .plan import EnsureRevision, EnsureStableService, SetWeights
+
+
+def run(draft: Draft) -> None:
+    """Bring the first revision up, and give it the traffic once it is ready."""
+    target = draft.observation.target
+    running = draft.status.rollout
+    if running is not None and running.revision != target.revision:
+        _replace(draft)
+    if draft.status.rollout is None:
+        start.open_rollout(draft, "First", stable_floor=0)
+        draft.tell("RevisionCreated", f"starting the first revision, {target.revision}, of {target.image}")
+    floor = draft.observation.resource.spec.scaling.floor
+    canary = draft.status.canary
+    if canary is None:
+        return
+    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, floor))
+    revision = draft.revision(canary.revision)
+    draft.act(*capacity.hold(revision, canary.revision, draft.observation.resource.spec.scaling, floor))
+    ready = revision.ready if revision else 0
+    late = _late(draft)
+    if ready >= floor or (late and ready > 0):
+        _serve(draft)
+        return
+    draft.phase = Phase.PENDING
+    _judge(draft, late)
+
+
+def _serve(draft: Draft) -> None:
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        return
+    draft.act(SetWeights(((canary.revision, 100),)), EnsureStableService(canary.revision))
+    draft.update(stable=canary.model_copy(update={"weight": 100}))
+    draft.close("Promoted", canary, running.model_copy(update={"reason": "FirstRevision", "message": ""}))
+    draft.tell("Available", f"revision {canary.number} ({canary.revision}) is ready and gets all requests")
+    # The gateway's acknowledgement is an event; a look soon after costs little where that event is lost.
+    draft.look_in(2)
+
+
+def _judge(draft: Draft, late: bool) -> None:
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        return
+    found = conviction.by_pods(draft.revision(canary.revision), None)
+    if found is None and late:
+        found = conviction.Conviction(
+            "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
+        )
+    if found is None:
+        if running.reason:
+            draft.update_rollout(reason="", message="")
+        return
+    draft.phase = Phase.FAILED
+    if running.reason != found.reason:
+        draft.update_rollout(reason=found.reason, message=found.message)
+        draft.tell(found.reason, f"the first revision does not become ready: {found.message}", warning=True)
+
+
+def _late(draft: Draft) -> bool:
+    running = draft.status.rollout
+    if running is None:
+        return False
+    left = seconds(draft.policy.progress_deadline) - times.since(running.started_at, draft.now)
+    if left > 0:
+        draft.look_in(left)
+    return left <= 0
+
+
+def _replace(draft: Draft) -> None:
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        return
+    draft.act(*capacity.retire(draft.revision(canary.revision)))
+    draft.close("Superseded", canary, running.model_copy(update={"reason": "Superseded"}))

@@ -1,0 +1,43 @@
+"""Opening a rollout, and saying why its pods are not ready."""
+
+from __future__ import annotations
+
+from ekiben.api.status import RevisionStatus, RolloutStatus
+
+from . import times
+from .draft import Draft
+
+
+def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
+    """Write a new rollout of the target into the status."""
+    target = draft.observation.target
+    known = draft.revision(target.revision)
+    numbers = [revision.number for revision in draft.observation.revisions.values()]
+    numbers += [entry.number for entry in draft.status.history]
+    number = known.number if known else max(numbers, default=0) + 1
+    now = times.text(draft.now)
+    draft.update(
+        canary=RevisionStatus(revision=target.revision, number=number, image=target.image, model=dict(target.model)),
+        rollout=RolloutStatus(
+            revision=target.revision,
+            state=state,
+            policy=draft.spec_rollout.model_dump(mode="json", by_alias=True),
+            started_at=now,
+            waiting_since=now,
+            stable_floor=stable_floor,
+        ),
+        verdict=None,
+        rejected_revision=None,
+    )
+
+
+def why_unready(draft: Draft) -> str:
+    """Return what the canary's pods say about not being ready, to be put behind a sentence; empty if nothing."""
+    canary = draft.status.canary
+    revision = draft.revision(canary.revision if canary else None)
+    for pod in revision.pods if revision else ():
+        if pod.unschedulable:
+            return f": pod {pod.name} finds no node ({pod.unschedulable[:300]})"
+        if pod.waiting_reason and pod.waiting_reason not in ("ContainerCreating", "PodInitializing"):
+            return f": pod {pod.name} waits ({pod.waiting_reason}: {pod.waiting_message[:300]})"
+    return ""

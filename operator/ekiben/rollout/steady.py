@@ -1,0 +1,81 @@
+"""What holds whether or not a rollout is going on: the stable revision serves, and old revisions are tidied away."""
+
+from __future__ import annotations
+
+from . import capacity, times
+from .draft import Draft
+from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService, SetWeights
+
+
+def keep_stable(draft: Draft) -> None:
+    """Keep the stable revision's objects and, while a rollout runs, the replicas it had at the beginning."""
+    stable = draft.status.stable
+    if stable is None:
+        return
+    scaling = draft.observation.resource.spec.scaling
+    running = draft.status.rollout
+    least = scaling.floor
+    if running is not None and scaling.fixed is None:
+        least = max(least, running.stable_floor)
+    draft.act(EnsureRevision(stable.revision, stable.number, stable.model, least))
+    draft.act(*capacity.hold(draft.revision(stable.revision), stable.revision, scaling, least))
+
+
+def route(draft: Draft) -> None:
+    """Send all requests to the stable revision."""
+    stable = draft.status.stable
+    if stable is None:
+        return
+    keep_stable(draft)
+    draft.act(SetWeights(((stable.revision, 100),)), EnsureStableService(stable.revision))
+    observed = draft.observation.route
+    acknowledged = observed is not None and observed.acknowledged and observed.weights.get(stable.revision) == 100
+    draft.update(stable=stable.model_copy(update={"weight": 100, "acknowledged_weight": 100 if acknowledged else 0}))
+
+
+def forget_rejection(draft: Draft) -> None:
+    """Allow a rolled-back revision to be tried again once spec.model has been something else."""
+    rejected = draft.status.rejected_revision
+    if rejected is not None and rejected != draft.observation.target.revision:
+        draft.update(rejected_revision=None)
+
+
+def tidy(draft: Draft) -> None:
+    """End the pods of revisions that no longer take part, and delete the oldest beyond the history limit."""
+    _end_bake(draft)
+    status = draft.status
+    part = {one.revision for one in (status.stable, status.canary, status.former) if one is not None}
+    idle = sorted(
+        (revision for name, revision in draft.observation.revisions.items() if name not in part),
+        key=lambda revision: revision.number,
+    )
+    observed = draft.observation.route
+    for revision in idle:
+        # A route that has not been read, or still names it, may still send it requests.
+        if observed is None or observed.weights.get(revision.name, 0) > 0:
+            continue
+        draft.act(*capacity.retire(revision))
+    spare = [revision for revision in idle if revision.wanted == 0 and revision.existing == 0]
+    surplus = len(idle) - draft.spec_rollout.revision_history_limit
+    draft.act(*(DeleteRevision(revision.name) for revision in spare[: max(0, surplus)]))
+
+
+def _end_bake(draft: Draft) -> None:
+    former = draft.status.former
+    if former is None:
+        return
+    serving = {one.revision for one in (draft.status.stable, draft.status.canary) if one is not None}
+    if former.revision in serving:
+        draft.update(former=None, former_until=None)
+        return
+    revision = draft.revision(former.revision)
+    if revision is not None and revision.autoscaler is not None:
+        # Without traffic it would scale down what the bake keeps for an instant way back.
+        draft.act(DeleteAutoscaler(former.revision))
+    until = draft.status.former_until
+    left = times.moment(until) - draft.now if until else 0.0
+    if left > 0:
+        draft.look_in(left)
+        return
+    draft.act(*capacity.retire(revision))
+    draft.update(former=None, former_until=None)
