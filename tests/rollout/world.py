@@ -1,0 +1,237 @@
+"""A world for decide(): Deployments, pods, a gateway and a clock, as plain data.
+
+It carries plans out as the operator would, and checks the invariants of docs/rollouts.md after each pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.status import MetricEvidence, Status
+from ekiben.rollout import plan as p
+from ekiben.rollout.decide import decide
+from ekiben.rollout.observation import (
+    Autoscaler,
+    Drain,
+    Evidence,
+    Observation,
+    Pod,
+    Revision,
+    Route,
+    Target,
+)
+
+
+@dataclass
+class Deployed:
+    number: int
+    model: dict[str, Any]
+    created: float
+    wanted: int
+    ready: int = 0
+    autoscaler: Autoscaler | None = None
+    trouble: Pod | None = None
+    startable: bool = True
+
+
+@dataclass
+class World:
+    spec: dict[str, Any]
+    now: float = 1_000_000.0
+    generation: int = 1
+    status: Status = field(default_factory=Status)
+    deployed: dict[str, Deployed] = field(default_factory=dict)
+    weights: dict[str, int] | None = None
+    acknowledged: dict[str, int] | None = None
+    gateway_answers: bool = True
+    stable_service: str | None = None
+    verdict: str = "Unknown"
+    problem: str = ""
+    traffic: bool = True
+    counted_since: float | None = None
+    events: list[p.Event] = field(default_factory=list)
+    writes: int = 0
+    last_plan: p.Plan | None = None
+
+    @property
+    def target(self) -> Target:
+        model = self.spec["model"]
+        return Target(model["image"].split(":")[-1], model["image"], model)
+
+    def resource(self) -> ModelDeployment:
+        return ModelDeployment.parse(
+            {
+                "metadata": {"name": "iris", "namespace": "default", "uid": "u", "generation": self.generation},
+                "spec": self.spec,
+                "status": self.status.model_dump(mode="json", by_alias=True),
+            }
+        )
+
+    def observe(self) -> Observation:
+        revisions = {
+            name: Revision(
+                name=name,
+                number=one.number,
+                image=one.model["image"],
+                created=one.created,
+                model=one.model,
+                wanted=one.wanted,
+                ready=min(one.ready, one.wanted),
+                existing=max(one.ready, one.wanted),
+                autoscaler=one.autoscaler,
+                pods=(one.trouble,) if one.trouble and one.wanted else (),
+            )
+            for name, one in self.deployed.items()
+        }
+        route = None
+        if self.weights is not None:
+            route = Route(dict(self.weights), acknowledged=self.acknowledged == self.weights)
+        return Observation(
+            resource=self.resource(),
+            target=self.target,
+            revisions=revisions,
+            route=route,
+            evidence=self._evidence(),
+            drains={name: Drain(known=True, quiet_since=0.0) for name in revisions},
+            selector={name: f"ekiben.dev/revision={name}" for name in revisions},
+        )
+
+    def _evidence(self) -> Evidence | None:
+        running = self.status.rollout
+        if running is None or self.status.canary is None:
+            return None
+        usable = self.traffic and self.status.canary.acknowledged_weight > 0 and not self.problem
+        verdict = self.verdict if running.traffic_since and self.traffic and not self.problem else "Unknown"
+        metric = MetricEvidence(name="errors", regressed=1.5 if verdict == "Regressed" else 0.1)
+        return Evidence(
+            revision=running.revision,
+            verdict=verdict,
+            message="told",
+            metrics=(metric,),
+            usable=usable,
+            canary_requests=100 if usable else 0,
+            problem=self.problem,
+            problem_message="told" if self.problem else "",
+            state=f"state-{int(self.now)}",
+        )
+
+    def reconcile(self) -> p.Plan:
+        plan = decide(self.observe(), self.now)
+        assert plan == decide(self.observe(), self.now), "the same observation gave another plan"
+        for action in plan.actions:
+            self._carry_out(action)
+        if plan.status != self.status:
+            self.writes += 1
+            self.status = plan.status
+        self.events.extend(plan.events)
+        self.last_plan = plan
+        self.check()
+        return plan
+
+    def _carry_out(self, action: p.Action) -> None:
+        before = (repr(self.deployed), self.weights, self.stable_service)
+        match action:
+            case p.EnsureRevision(name, number, model, replicas):
+                if name not in self.deployed:
+                    self.deployed[name] = Deployed(number, dict(model), self.now, replicas)
+            case p.Scale(name, replicas):
+                one = self.deployed[name]
+                self._check_scale(name, replicas)
+                one.wanted = replicas
+            case p.EnsureAutoscaler(name, least, most):
+                assert 1 <= least <= most
+                self.deployed[name].autoscaler = Autoscaler(least, most)
+            case p.DeleteAutoscaler(name):
+                self.deployed[name].autoscaler = None
+            case p.SetWeights(weights):
+                self._check_weights(dict(weights))
+                self.weights = dict(weights)
+            case p.EnsureStableService(name):
+                self.stable_service = name
+            case p.DeleteRevision(name):
+                assert self.deployed[name].wanted == 0
+                assert not (self.weights or {}).get(name)
+                del self.deployed[name]
+        if before != (repr(self.deployed), self.weights, self.stable_service):
+            self.writes += 1
+
+    def _check_scale(self, name: str, replicas: int) -> None:
+        """Invariant 1: a backend that has weight, asked or acknowledged, is never scaled to 0."""
+        if replicas == 0 and self.spec.get("scaling", {}).get("replicas") != 0:
+            assert not (self.weights or {}).get(name), f"{name} has weight and is scaled to 0"
+            assert not (self.acknowledged or {}).get(name), f"{name} still has acknowledged weight"
+
+    def _check_weights(self, new: dict[str, int]) -> None:
+        assert sum(new.values()) == 100, new
+        for name, weight in new.items():
+            if weight > (self.weights or {}).get(name, 0):
+                one = self.deployed[name]
+                stable = self.status.stable
+                going_back = stable is not None and stable.revision == name
+                assert min(one.ready, one.wanted) > 0 or going_back, f"{name} gets weight {weight} without capacity"
+
+    def check(self) -> None:
+        status = self.status
+        if status.stable is not None:
+            assert status.stable.revision in self.deployed, "invariant 6: the stable revision is lost"
+        rejected = status.rejected_revision
+        if rejected and status.rollout is None:
+            assert not (self.weights or {}).get(rejected), "invariant 2: a rolled-back revision has weight"
+        total = sum((self.weights or {}).values())
+        assert self.weights is None or total == 100
+
+    def tick(self, seconds: float = 1.0) -> None:
+        """Let time pass: pods start, the autoscaler keeps its minimum, the gateway answers."""
+        self.now += seconds
+        for one in self.deployed.values():
+            if one.autoscaler and one.wanted < one.autoscaler.min_replicas:
+                one.wanted = one.autoscaler.min_replicas
+            if one.ready > one.wanted:
+                one.ready = one.wanted
+            elif one.ready < one.wanted and one.startable:
+                one.ready += 1
+        if self.gateway_answers and self.weights is not None:
+            self.acknowledged = dict(self.weights)
+
+    def run(self, seconds: float, step: float = 1.0) -> None:
+        end = self.now + seconds
+        while self.now < end:
+            self.reconcile()
+            self.tick(step)
+        self.reconcile()
+
+    def apply(self, image: str | None = None, **changes: Any) -> None:
+        self.spec = {**self.spec, **changes}
+        if image is not None:
+            self.spec["model"] = {**self.spec["model"], "image": image}
+        self.generation += 1
+
+    def trouble(self, revision: str, **fields: Any) -> None:
+        one = self.deployed[revision]
+        one.trouble = replace(Pod(name=f"iris-{revision}-x"), **fields)
+        one.ready, one.startable = 0, False
+
+    def condition(self, name: str) -> tuple[str, str]:
+        found = next(one for one in self.status.conditions if one.type == name)
+        return found.status, found.reason
+
+    def told(self) -> list[str]:
+        return [event.reason for event in self.events]
+
+
+STEPS = [{"weight": 10, "duration": "10s"}, {"weight": 50, "duration": "10s"}]
+
+
+def world(**spec: Any) -> World:
+    rollout = {"steps": STEPS, "bake": "5s", "progressDeadline": "60s", **spec.pop("rollout", {})}
+    return World({"model": {"image": "registry.test/iris:v1"}, "rollout": rollout, **spec})
+
+
+def serving(**spec: Any) -> World:
+    """A world in which v1 serves."""
+    one = world(**spec)
+    one.run(10)
+    assert one.status.stable is not None
+    return one
