@@ -1,0 +1,1 @@
+"""In and out of the Kubernetes API: a small typed gateway, leases, events."""
