@@ -1,0 +1,29 @@
+"""Is the canary worse? Pure statistics on blocks of counts; `step` is the whole of it."""
+
+from .block import Block, BlockError, Counts, Table
+from .config import Config
+from .histogram import Histogram, quantile
+from .settle import settle_seconds
+from .state import LatencyMode, State, StateError
+from .step import initial, step
+from .verdict import Kind, Verdict, log_evidence, verdict
+
+__all__ = [
+    "Block",
+    "BlockError",
+    "Config",
+    "Counts",
+    "Histogram",
+    "Kind",
+    "LatencyMode",
+    "State",
+    "StateError",
+    "Table",
+    "Verdict",
+    "initial",
+    "log_evidence",
+    "quantile",
+    "settle_seconds",
+    "step",
+    "verdict",
+]

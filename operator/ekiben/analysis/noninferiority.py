@@ -1,0 +1,56 @@
+"""A sequential test that lets a canary pass: H0 is p_canary >= max(p_baseline + delta, rho p_baseline).
+
+An e-process as well: each block is multiplied by the likelihood of the pooled rate so far, in both arms, over that of
+the nearest pair of rates (a, b) in H0. H0 is convex, so the nearest pair makes this an e-variable.
+
+Source: Turner, Ly, Grünwald, Generic E-variables for exact sequential k-sample tests, section on convex nulls.
+"""
+
+from __future__ import annotations
+
+from math import log, log1p
+
+from .block import Table
+
+_PRIOR_EVENTS = 0.5
+_PRIOR_TRIALS = 30.5
+_HALVINGS = 60
+
+
+def pooled_rate(past: Table) -> float:
+    """Return the rate of events over both arms in past blocks, shrunk towards 1.6 % while there is little."""
+    events = past.canary_events + past.baseline_events
+    return (_PRIOR_EVENTS + events) / (_PRIOR_TRIALS + past.canary_trials + past.baseline_trials)
+
+
+def nearest_null(q: float, canary_trials: int, baseline_trials: int, delta: float, rho: float) -> tuple[float, float]:
+    """Return (a, b) of H0 nearest to rate q in both arms: least n_c KL(q||a) + n_b KL(q||b), a = max(b + delta, rho b).
+
+    The objective falls while a < q and is convex beyond, so its derivative is bisected.
+    """
+    low, high = 0.0, min(q, 1 - delta, 1 / rho)
+    for _ in range(_HALVINGS):
+        b = (low + high) / 2
+        shifted, scaled = b + delta, rho * b
+        a, slope = (shifted, 1.0) if shifted >= scaled else (scaled, rho)
+        if not low < b < high or a >= 1:
+            break
+        derivative = canary_trials * slope * (a - q) / (a * (1 - a)) + baseline_trials * (b - q) / (b * (1 - b))
+        low, high = (b, high) if derivative < 0 else (low, b)
+    b = low if low > 0 else high
+    return max(b + delta, rho * b), b
+
+
+def log_increment(past: Table, table: Table, delta: float, rho: float) -> float:
+    """Return the log of the block's factor; 0 when an arm has no trials."""
+    if not table.compares:
+        return 0.0
+    q = pooled_rate(past)
+    a, b = nearest_null(q, table.canary_trials, table.baseline_trials, delta, rho)
+    return _log_ratio(table.canary_events, table.canary_trials, q, a) + _log_ratio(
+        table.baseline_events, table.baseline_trials, q, b
+    )
+
+
+def _log_ratio(events: int, trials: int, q: float, p: float) -> float:
+    return events * log(q / p) + (trials - events) * (log1p(-q) - log1p(-p))

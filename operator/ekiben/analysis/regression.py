@@ -1,0 +1,128 @@
+"""A sequential test of "the canary's odds of an event are at most w0 times the baseline's".
+
+An e-process: a wealth that starts at 1 and, while the statement is true, is expected not to grow, whenever one looks.
+Wealth of 1/alpha therefore comes up with probability alpha at most (Ville's inequality). Given the totals of a block,
+the canary's events follow Fisher's noncentral hypergeometric distribution, which no drift common to both arms enters.
+
+Sources: Turner, Ly, Grünwald, Generic E-variables for exact sequential k-sample tests (2x2 tables); ter Schure et al.,
+The anytime-valid logrank test (conditioning); Fischer, Ramdas, Improving the (approximate) sequential probability
+ratio test by avoiding overshoot (boosting).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, log
+
+import numpy as np
+
+from .block import Table
+from .hypergeometric import Vector, log_pmf, support
+
+ALTERNATIVES = (1.3, 1.7, 2.3, 3.2, 5.0, 8.0, 14.0, 30.0, 100.0)
+"""Odds ratios looked for, in units of w0."""
+_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3)
+_LOG_ALTERNATIVES = np.log(np.array(ALTERNATIVES))
+_PRIOR = np.array(_WEIGHTS) / sum(_WEIGHTS)
+_RESERVE = 0.2
+_RELEASE = 60
+"""The reserve's release slows down with t + this many blocks."""
+_DONE = 1e-12
+"""Room under the goal, in logs, with which the test is over."""
+_TINY = 1e-290
+
+
+@dataclass(frozen=True)
+class Wealth:
+    """State of the test."""
+
+    log_wealth: float = 0.0
+    t: int = 0
+    """Informative blocks so far."""
+    reserve: float = _RESERVE
+    """Share not yet staked on any alternative: a regression that begins late finds it untouched."""
+    shares: tuple[float, ...] = tuple(float(share) for share in (1 - _RESERVE) * _PRIOR)
+    """Shares staked on each alternative; with the reserve they sum to 1."""
+
+
+def informative(table: Table) -> bool:
+    """Whether the table's margins leave anything to learn: both arms, some events, not only events."""
+    events = table.canary_events + table.baseline_events
+    return table.compares and 0 < events < table.canary_trials + table.baseline_trials
+
+
+@dataclass(frozen=True)
+class Bet:
+    """What a block can do to the wealth, before the canary's share of its events is looked at."""
+
+    low: int
+    """The least possible number of the canary's events; vectors begin there."""
+    null: Vector
+    """f0: their probabilities when the odds ratio is w0."""
+    mixed: Vector
+    """f0 times e: the mixture of null and alternatives; it sums to 1."""
+    log_null: Vector
+    log_norms: Vector
+    """log of sum f0 W^x for each alternative."""
+    reserve: float
+    shares: Vector
+
+    def log_e(self, x: int) -> tuple[float, Vector]:
+        """Return log e(x) and log e_g(x) of each alternative, before boosting."""
+        each = x * _LOG_ALTERNATIVES - self.log_norms
+        return float(np.logaddexp.reduce(np.append(np.log(self.shares) + each, log(self.reserve)))), each
+
+
+def bet(wealth: Wealth, table: Table, log_w0: float) -> Bet:
+    """Return the stake on a block; of the table it uses the margins alone."""
+    moved = wealth.reserve / (wealth.t + _RELEASE)
+    reserve = wealth.reserve - moved
+    shares = np.array(wealth.shares) + moved * _PRIOR
+    events = table.canary_events + table.baseline_events
+    low, high = support(table.canary_trials, table.baseline_trials, events)
+    log_null = log_pmf(table.canary_trials, table.baseline_trials, events, log_w0)
+    tilted = log_null + _LOG_ALTERNATIVES[:, None] * np.arange(low, high + 1, dtype=np.float64)
+    peaks = tilted.max(axis=1)
+    tilted = np.exp(tilted - peaks[:, None])
+    sums = tilted.sum(axis=1)
+    null = np.exp(log_null)
+    mixed = reserve * null + (shares / sums) @ tilted
+    return Bet(low, null, mixed, log_null, peaks + np.log(sums), reserve, shares)
+
+
+def boost(null: Vector, mixed: Vector, cap: float) -> float:
+    """Return b >= 1 with sum f0 min(b e, cap) = 1, for e = mixed/null rising in x and cap >= 1.
+
+    What e has above the cap is of no use, since the cap already convicts; b spends it on smaller x.
+    """
+    # What is next to impossible adds nothing below, and is above the cap beyond.
+    possible = null > _TINY
+    null, mixed = null[possible], mixed[possible]
+    tail = np.append(np.cumsum(null[:0:-1])[::-1], 0.0)
+    candidates = (1.0 - cap * tail) / np.cumsum(mixed)
+    fits = np.flatnonzero(candidates * mixed <= cap * null)
+    # The tail grows from the top, while its least member is above the cap.
+    return max(1.0, float(candidates[fits[-1]])) if fits.size else 1.0
+
+
+def advance(wealth: Wealth, table: Table, *, log_w0: float, log_goal: float) -> Wealth:
+    """Return the wealth after one block.
+
+    Args:
+        table: events among trials of the block; an uninformative one changes nothing.
+        log_w0: log of the odds ratio that is tolerated.
+        log_goal: log of the wealth that convicts alone: log(1/(alpha share)).
+    """
+    room = log_goal - wealth.log_wealth
+    if room <= _DONE or not informative(table):
+        return wealth
+    stake = bet(wealth, table, log_w0)
+    factor = boost(stake.null, stake.mixed, exp(room))
+    log_e, each = stake.log_e(table.canary_events)
+    return replace(
+        wealth,
+        log_wealth=wealth.log_wealth + min(log(factor) + log_e, room),
+        t=wealth.t + 1,
+        reserve=exp(log(stake.reserve) - log_e),
+        shares=tuple(float(share) for share in np.exp(np.log(stake.shares) + each - log_e)),
+    )
