@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .base import Resource
+from .base import DURATION_PATTERN, Resource, seconds
 from .model import Model
 from .rollout import Rollout
+from .rules import Rule
 from .scaling import Scaling
 from .status import Status
 from .traffic import Traffic
 
+_NAME = "^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$"
+
+
+def _deadline_covers_start(self: Spec) -> bool:
+    # Only where the user wrote a startup timeout: its default is an upper bound, not something that somebody asked for.
+    if "startup_timeout" not in self.model.probes.model_fields_set:
+        return True
+    return seconds(self.rollout.progress_deadline) >= seconds(self.model.probes.startup_timeout)
+
 
 class Spec(Resource):
     """What should serve."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.model.probes) || !has(self.model.probes.startupTimeout)"
+            f" || !self.model.probes.startupTimeout.matches(r'{DURATION_PATTERN}')"
+            " || (has(self.rollout) && has(self.rollout.progressDeadline)"
+            f" && !self.rollout.progressDeadline.matches(r'{DURATION_PATTERN}'))"
+            " || duration(self.model.probes.startupTimeout) <= duration("
+            "has(self.rollout) && has(self.rollout.progressDeadline) ? self.rollout.progressDeadline : '10m')",
+            "a replica may take longer to start (model.probes.startupTimeout) than the rollout waits for it "
+            "(rollout.progressDeadline, 10m by default): raise progressDeadline or lower startupTimeout",
+            _deadline_covers_start,
+        ),
+    )
 
     model: Model
     """What runs. A change in here makes a new revision, which is rolled out as a canary."""
@@ -45,6 +70,15 @@ class ModelDeployment(Resource):
     """The resource, as the operator reads it."""
 
     model_config = Resource.model_config | {"extra": "ignore"}
+    rules: ClassVar = (
+        Rule(
+            # Services carry the name and a revision's: DNS-1035 labels of at most 63 characters.
+            f"self.metadata.name.matches(r'{_NAME}')",
+            "metadata.name begins with a lower-case letter, goes on with lower-case letters, digits and '-', ends with "
+            "a letter or a digit, and has at most 50 characters: choose such a name",
+            lambda self: re.fullmatch(_NAME, self.metadata.name) is not None,
+        ),
+    )
 
     metadata: Metadata
     spec: Spec

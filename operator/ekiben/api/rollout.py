@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from .base import Duration, Resource
+from .base import DURATION_PATTERN, Duration, Resource, seconds
+from .rules import Rule
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Tolerance = Annotated[float, Field(ge=1, le=100)]
@@ -64,8 +66,30 @@ class Analysis(Resource):
     """What happens at the deadline when the evidence says neither "regressed" nor "not worse"."""
 
 
+def _weights_rise(self: Rollout) -> bool:
+    return all(a.weight < b.weight for a, b in pairwise(self.steps))
+
+
 class Rollout(Resource):
     """How a new revision takes over."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.steps) || (self.steps.map(s, s.weight).isSorted()"
+            " && self.steps.all(a, self.steps.exists_one(b, b.weight == a.weight)))",
+            "the weights of rollout.steps rise from each step to the next: write them such as 5, 20, 50",
+            _weights_rise,
+            ".steps",
+        ),
+        Rule(
+            f"!has(self.progressDeadline) || !self.progressDeadline.matches(r'{DURATION_PATTERN}')"
+            " || duration(self.progressDeadline) >= duration('1s')",
+            "rollout.progressDeadline is at least 1s: write a time within which a revision can become ready, such as "
+            "10m",
+            lambda self: seconds(self.progress_deadline) >= 1,
+            ".progressDeadline",
+        ),
+    )
 
     strategy: Strategy = Strategy.CANARY
     """How traffic moves."""

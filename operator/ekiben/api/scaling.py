@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from functools import partial
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from .base import Resource
+from .rules import Rule
 
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 
@@ -28,8 +30,47 @@ class ScalingMetric(Resource):
     """Average use over the pods, in per cent of what they request."""
 
 
+def _excludes(self: Scaling, attribute: str) -> bool:
+    return self.replicas is None or getattr(self, attribute) is None
+
+
 class Scaling(Resource):
     """How many replicas serve: a range, or a fixed count."""
+
+    rules: ClassVar = (
+        *(
+            Rule(
+                f"!has(self.replicas) || !has(self.{field})",
+                f"scaling.replicas is a fixed count and excludes {field}: remove one of the two",
+                partial(_excludes, attribute=attribute),
+            )
+            for field, attribute in (
+                ("minReplicas", "min_replicas"),
+                ("maxReplicas", "max_replicas"),
+                ("metrics", "metrics"),
+            )
+        ),
+        Rule(
+            "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+            "scaling.minReplicas is more than scaling.maxReplicas: raise maxReplicas or lower minReplicas",
+            lambda self: (
+                self.min_replicas is None or self.max_replicas is None or self.min_replicas <= self.max_replicas
+            ),
+            ".minReplicas",
+        ),
+        Rule(
+            "has(self.minReplicas) || !has(self.maxReplicas) || self.maxReplicas >= 2",
+            "scaling.minReplicas is 2 where it is not written: write minReplicas: 1 beside maxReplicas: 1",
+            lambda self: self.min_replicas is not None or self.max_replicas is None or self.max_replicas >= 2,
+            ".maxReplicas",
+        ),
+        Rule(
+            "!has(self.metrics) || self.metrics.all(a, self.metrics.exists_one(b, b.type == a.type))",
+            "scaling.metrics has two entries of one type: keep the one with the target that you want",
+            lambda self: len({metric.type for metric in self.metrics or ()}) == len(self.metrics or ()),
+            ".metrics",
+        ),
+    )
 
     min_replicas: Replicas | None = None
     """The fewest replicas; 2 by default."""

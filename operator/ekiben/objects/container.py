@@ -1,0 +1,121 @@
+"""The container of a model: image, environment, resources, probes, mounts, and no privilege."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ekiben.api import quantity
+from ekiben.api.base import Duration, seconds
+from ekiben.api.model import EnvVar, Model, Probes, Resources
+
+from .runtime import MODEL_SERVERS, ModelServer
+
+CONTAINER = "model"
+PORT_NAME = "http"
+PRE_STOP_SECONDS = 10
+"""How long a pod that is going still answers, so that every proxy has heard of it."""
+TMP_VOLUME = "ekiben-tmp"
+TMP_PATH = "/tmp"  # noqa: S108  an emptyDir of the pod's own
+
+_DEFAULT_REQUESTS = {"cpu": "250m", "memory": "512Mi"}
+_DEFAULT_LIMITS = {"memory": "1Gi"}
+# Short, so that a replica that is ready early serves early.
+_STARTUP_PERIOD = 2
+
+
+def container(model: Model) -> dict[str, Any]:
+    """Return the only container of a revision's pods."""
+    server = MODEL_SERVERS[model.runtime]
+    result: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": model.image,
+        "ports": [{"name": PORT_NAME, "containerPort": server.port, "protocol": "TCP"}],
+        "env": environment(model, server),
+        "resources": resources(model.resources),
+        "volumeMounts": mounts(model),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+        },
+        **probes(model.probes, server),
+    }
+    if model.env_from:
+        result["envFrom"] = [_written(source) for source in model.env_from]
+    return result
+
+
+def environment(model: Model, server: ModelServer) -> list[dict[str, Any]]:
+    """Return the variables: the runtime's own, then the user's, which win."""
+    users = {variable.name for variable in model.env or ()}
+    own = [{"name": name, "value": value} for name, value in server.env.items() if name not in users]
+    return own + [_written(variable) for variable in model.env or ()]
+
+
+def resources(wanted: Resources) -> dict[str, Any]:
+    """Return requests and limits with the defaults filled in, never a request above its limit.
+
+    A limit that the user wrote caps the default request, and a request lifts the default limit.
+    """
+    requests, limits = dict(wanted.requests or {}), dict(wanted.limits or {})
+    for name, default in _DEFAULT_REQUESTS.items():
+        if name not in requests:
+            requests[name] = min(default, limits.get(name, default), key=quantity.value)
+    for name, default in _DEFAULT_LIMITS.items():
+        if name not in limits:
+            limits[name] = max(default, requests.get(name, default), key=quantity.value)
+    return {"requests": requests, "limits": limits}
+
+
+def probes(wanted: Probes, server: ModelServer) -> dict[str, Any]:
+    """Return startup, readiness and liveness probes. Times are whole seconds, rounded up."""
+    timeout, period = _whole(wanted.timeout), _whole(wanted.period)
+
+    def ask(path: str, period: int, failures: int) -> dict[str, Any]:
+        return {
+            "httpGet": {"path": path, "port": PORT_NAME, "scheme": "HTTP"},
+            "periodSeconds": period,
+            "timeoutSeconds": timeout,
+            "failureThreshold": failures,
+        }
+
+    return {
+        "startupProbe": ask(
+            server.ready_path, _STARTUP_PERIOD, max(1, math.ceil(seconds(wanted.startup_timeout) / _STARTUP_PERIOD))
+        ),
+        "readinessProbe": ask(server.ready_path, period, wanted.failures),
+        # A replica that is only slow leaves the Service first; a restart would cost it the model.
+        "livenessProbe": ask(server.live_path, period, 3 * wanted.failures),
+    }
+
+
+def mounts(model: Model) -> list[dict[str, Any]]:
+    """Return the mounts: the user's volumes, and a /tmp that can be written unless the user has put something there."""
+    result = [
+        {
+            "name": volume.name,
+            "mountPath": volume.mount_path,
+            "readOnly": volume.read_only and volume.empty_dir_size is None,
+        }
+        for volume in model.volumes or ()
+    ]
+    if has_own_tmp(model):
+        return result
+    return [{"name": TMP_VOLUME, "mountPath": TMP_PATH, "readOnly": False}, *result]
+
+
+def has_own_tmp(model: Model) -> bool:
+    """Whether one of the user's volumes is mounted at /tmp."""
+    return any(volume.mount_path == TMP_PATH for volume in model.volumes or ())
+
+
+def _written(block: EnvVar | Any) -> dict[str, Any]:
+    written: dict[str, Any] = block.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return written
+
+
+def _whole(duration: Duration) -> int:
+    return max(1, math.ceil(seconds(duration)))
