@@ -266,3 +266,43 @@ def test_a_fixed_count_is_kept_and_followed() -> None:
     one.apply(scaling={"replicas": 5})
     one.run(5)
     assert one.deployed["v1"].wanted == 5
+
+
+def test_a_canary_keeps_its_pods_until_the_gateway_has_taken_its_weight() -> None:
+    one = serving()
+    one.apply("registry.test/iris:v2")
+    one.run(8)
+    one.verdict = "Regressed"
+    one.gateway_answers = False
+    one.run(60)
+    assert one.weights == {"v1": 100, "v2": 0}
+    assert one.deployed["v2"].wanted == 1
+    one.gateway_answers = True
+    one.run(15)
+    assert one.deployed["v2"].wanted == 0
+
+
+def test_promotion_waits_for_the_capacity_of_all_requests() -> None:
+    one = serving()
+    one.verdict = "NotWorse"
+    one.deployed["v1"].wanted = 6
+    one.run(10)
+    one.apply("registry.test/iris:v2")
+    one.run(25)
+    one.deployed["v2"].startable = False
+    one.run(20)
+    assert one.weights == {"v1": 50, "v2": 50}
+    one.deployed["v2"].startable = True
+    one.run(30)
+    assert one.weights == {"v2": 100}
+
+
+def test_going_back_to_the_former_revision_in_its_bake_keeps_its_pods() -> None:
+    one = serving(rollout={"bake": "60s"})
+    one.verdict = "NotWorse"
+    one.apply("registry.test/iris:v2")
+    one.run(45)
+    assert one.status.former is not None
+    one.apply("registry.test/iris:v1")
+    one.run(120)
+    assert one.weights == {"v1": 100}

@@ -11,6 +11,7 @@ from typing import Any
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
+from ekiben.rollout.capacity import needed
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
     Autoscaler,
@@ -169,8 +170,10 @@ class World:
             if weight > (self.weights or {}).get(name, 0):
                 one = self.deployed[name]
                 stable = self.status.stable
-                going_back = stable is not None and stable.revision == name
-                assert min(one.ready, one.wanted) > 0 or going_back, f"{name} gets weight {weight} without capacity"
+                if stable is not None and stable.revision == name:
+                    continue
+                total = self.deployed[stable.revision].wanted if stable else one.wanted
+                assert min(one.ready, one.wanted) >= needed(weight, total), f"{name} gets {weight} % without capacity"
 
     def check(self) -> None:
         status = self.status

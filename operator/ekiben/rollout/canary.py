@@ -191,8 +191,10 @@ def _without_verdict(draft: Draft, evidence: Evidence | None, weight: int) -> No
     problem = evidence.problem if evidence else ""
     usable = evidence is not None and evidence.usable and not problem
     reason = problem or ("AwaitingVerdict" if usable else "AwaitingEvidence")
-    message = (evidence.problem_message or evidence.message) if evidence else ""
-    draft.hold(reason, message or f"the canary gets {weight} % and there is no evidence yet")
+    # No number that changes from look to look stands in here: it would be a write of the status each time.
+    waits = "there is not enough evidence yet to say that it is not worse" if usable else "no evidence yet"
+    message = evidence.problem_message if evidence and problem else f"the canary gets {weight} %: {waits}"
+    draft.hold(reason, message)
     draft.look_in(5)
     if times.since(running.traffic_since, draft.now) < seconds(draft.policy.analysis.deadline):
         return

@@ -16,7 +16,7 @@ def moment(written: str) -> float:
     Raises:
         ValueError: the text is no RFC 3339 time.
     """
-    return datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()
+    return datetime.fromisoformat(written).timestamp()
 
 
 def since(written: str | None, now: float) -> float:
