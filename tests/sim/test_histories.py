@@ -1,6 +1,6 @@
 """Histories that nobody wrote down: hypothesis edits, breaks and heals a world, and every pass keeps the invariants."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.rollout.world import world
@@ -101,6 +101,11 @@ class Histories(RuleBasedStateMachine):
 
 
 Histories.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    # Shrinking such a history takes minutes; the history as found is short enough to read.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 TestHistories = Histories.TestCase

@@ -1,0 +1,153 @@
+"""Resources that are refused, and what the author is told: by the API server (tests/e2e) and by ekiben's own tools."""
+
+import copy
+
+GOOD = {
+    "apiVersion": "ekiben.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "iris", "namespace": "default"},
+    "spec": {"model": {"image": "registry.example.com/iris:1"}},
+}
+
+_TWO_SOURCES = {"secretKeyRef": {"name": "a", "key": "k"}, "configMapKeyRef": {"name": "a", "key": "k"}}
+_DURATION = "write a duration in whole numbers with h, m, s or ms"
+_VOLUME = {"name": "v", "mountPath": "/data"}
+
+# what is wrong -> (where it is put, what the message says)
+BAD = {
+    "empty image": ({"model": {"image": ""}}, "write the image that `ekiben push` printed"),
+    "image with a space": ({"model": {"image": "iris 1"}}, "write the image that `ekiben push` printed"),
+    "image with a broken digest": (
+        {"model": {"image": "iris@sha256:12"}},
+        "write the image that `ekiben push` printed",
+    ),
+    "image with a scheme": ({"model": {"image": "https://r.example.com/iris"}}, "write the image that"),
+    "replicas and minReplicas": (
+        {"scaling": {"replicas": 2, "minReplicas": 1}},
+        "scaling.replicas is a fixed count and excludes minReplicas: remove one of the two",
+    ),
+    "replicas and maxReplicas": (
+        {"scaling": {"replicas": 2, "maxReplicas": 3}},
+        "scaling.replicas is a fixed count and excludes maxReplicas: remove one of the two",
+    ),
+    "replicas and metrics": (
+        {"scaling": {"replicas": 2, "metrics": [{"type": "cpu", "target": 50}]}},
+        "scaling.replicas is a fixed count and excludes metrics: remove one of the two",
+    ),
+    "minReplicas above maxReplicas": (
+        {"scaling": {"minReplicas": 5, "maxReplicas": 3}},
+        "scaling.minReplicas is more than scaling.maxReplicas: raise maxReplicas or lower minReplicas",
+    ),
+    "maxReplicas below the default minReplicas": ({"scaling": {"maxReplicas": 1}}, "write minReplicas: 1 beside"),
+    "a metric twice": (
+        {"scaling": {"metrics": [{"type": "cpu", "target": 50}, {"type": "cpu", "target": 60}]}},
+        "scaling.metrics has two entries of one type",
+    ),
+    "weights that fall": (
+        {"rollout": {"steps": [{"weight": 20}, {"weight": 5}]}},
+        "the weights of rollout.steps rise from each step to the next: write them such as 5, 20, 50",
+    ),
+    "weights that repeat": (
+        {"rollout": {"steps": [{"weight": 20}, {"weight": 20}]}},
+        "the weights of rollout.steps rise from each step to the next",
+    ),
+    "a duration without a unit": ({"rollout": {"steps": [{"weight": 5, "duration": "60"}]}}, _DURATION),
+    "a duration with a fraction": ({"rollout": {"bake": "1.5h"}}, _DURATION),
+    "a deadline of nothing": ({"rollout": {"progressDeadline": "0s"}}, "rollout.progressDeadline is at least 1s"),
+    "a start longer than the deadline": (
+        {"model": {"probes": {"startupTimeout": "20m"}}},
+        "raise progressDeadline or lower startupTimeout",
+    ),
+    "a probe of nothing": ({"model": {"probes": {"period": "0s"}}}, "of the probes are at least 1s each"),
+    "value and valueFrom": (
+        {"model": {"env": [{"name": "A", "value": "1", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}},
+        "a variable has either value or valueFrom: write exactly one of the two",
+    ),
+    "neither value nor valueFrom": ({"model": {"env": [{"name": "A"}]}}, "a variable has either value or valueFrom"),
+    "two sources of a value": (
+        {"model": {"env": [{"name": "A", "valueFrom": _TWO_SOURCES}]}},
+        "valueFrom takes exactly one of secretKeyRef and configMapKeyRef",
+    ),
+    "no source of a value": (
+        {"model": {"env": [{"name": "A", "valueFrom": {}}]}},
+        "valueFrom takes exactly one of secretKeyRef and configMapKeyRef",
+    ),
+    "a variable's name": ({"model": {"env": [{"name": "1 A", "value": "1"}]}}, "write the name of a variable"),
+    "an envFrom of two": (
+        {"model": {"envFrom": [{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]}},
+        "an entry of envFrom takes exactly one of secretRef and configMapRef",
+    ),
+    "an envFrom of none": ({"model": {"envFrom": [{"prefix": "A"}]}}, "an entry of envFrom takes exactly one of"),
+    "a secret's name": ({"model": {"envFrom": [{"secretRef": {"name": "A b"}}]}}, "write the name of an object"),
+    "a volume of two sources": (
+        {"model": {"volumes": [_VOLUME | {"secret": "a", "configMap": "b"}]}},
+        "a volume has exactly one source",
+    ),
+    "a volume of no source": ({"model": {"volumes": [_VOLUME]}}, "a volume has exactly one source"),
+    "two volumes at one place": (
+        {"model": {"volumes": [_VOLUME | {"secret": "a"}, _VOLUME | {"name": "w", "secret": "b"}]}},
+        "two volumes have the same mountPath: give each its own",
+    ),
+    "a relative mountPath": (
+        {"model": {"volumes": [{"name": "v", "mountPath": "data", "secret": "a"}]}},
+        "write an absolute path in the container",
+    ),
+    "a quantity": ({"model": {"resources": {"limits": {"memory": "1 GB"}}}}, "write a quantity such as 500m, 2"),
+    "a negative quantity": ({"model": {"resources": {"limits": {"cpu": -1}}}}, "write a quantity such as 500m, 2"),
+    "a request above its limit": (
+        {"model": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1500Mi"}}}},
+        "a request is larger than its limit: raise resources.limits or lower resources.requests",
+    ),
+    "a GPU that is requested only": (
+        {"model": {"resources": {"requests": {"nvidia.com/gpu": 1}}}},
+        "a device such as nvidia.com/gpu is not shared",
+    ),
+    "a GPU that is shared": (
+        {"model": {"resources": {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 2}}}},
+        "a device such as nvidia.com/gpu is not shared",
+    ),
+    "a label of ekiben's": (
+        {"model": {"podOverrides": {"labels": {"ekiben.dev/revision": "x"}}}},
+        "are reserved: use a prefix of your own",
+    ),
+    "an annotation that loosens a pod": (
+        {
+            "model": {
+                "podOverrides": {"annotations": {"container.apparmor.security.beta.kubernetes.io/model": "unconfined"}}
+            }
+        },
+        "are reserved: use a prefix of your own",
+    ),
+    "a label's key": ({"model": {"podOverrides": {"labels": {"a b": "x"}}}}, "write keys such as team"),
+    "a label's value": ({"model": {"podOverrides": {"labels": {"team": "a b"}}}}, "write the value of a label"),
+    "values that are too long": (
+        {"model": {"env": [{"name": f"A{i}", "value": "x" * 32768} for i in range(4)]}},
+        "put the long ones into a ConfigMap",
+    ),
+    "a hostname with a port": (
+        {"traffic": {"hostnames": ["iris.example.com:80"]}},
+        "write a hostname in lower case, such as iris.example.com",
+    ),
+    "a path with dots": ({"traffic": {"path": "/a/../b"}}, "write a path prefix that begins with '/'"),
+    "a path without a slash": ({"traffic": {"path": "iris"}}, "write a path prefix that begins with '/'"),
+    "no time for a request": ({"traffic": {"timeout": "0s"}}, "traffic.timeout is between 1s and 1h"),
+    "a day for a request": ({"traffic": {"timeout": "24h"}}, "traffic.timeout is between 1s and 1h"),
+}
+
+BAD_NAMES = ["1iris", "iris.v2", "i" * 51, "iris-"]
+NAME_MESSAGE = "has at most 50 characters: choose such a name"
+
+
+def resource(spec):
+    """Return the good resource with blocks of its spec replaced; spec.model keeps its image where it is not given."""
+    body = copy.deepcopy(GOOD)
+    for block, value in spec.items():
+        body["spec"][block] = body["spec"].get(block, {}) | value
+    return body
+
+
+def named(name):
+    """Return the good resource with another name."""
+    body = copy.deepcopy(GOOD)
+    body["metadata"]["name"] = name
+    return body
