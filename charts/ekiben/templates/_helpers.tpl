@@ -1,0 +1,75 @@
+{{- define "ekiben.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "ekiben.selector" -}}
+app.kubernetes.io/name: ekiben-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "ekiben.labels" -}}
+{{ include "ekiben.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: ekiben
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "ekiben.serviceAccount" -}}
+{{ .Values.serviceAccount.name | default (include "ekiben.name" .) }}
+{{- end }}
+
+{{- define "ekiben.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- define "ekiben.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "ekiben.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{/* What the operator may do in a namespace whose resources it looks after. No secrets, no pods/proxy, no wildcard. */}}
+{{- define "ekiben.rules" -}}
+- apiGroups: [ekiben.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [ekiben.dev]
+  resources: [modeldeployments/status]
+  verbs: [update]
+# What it writes.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [get, create, patch]
+# What it reads: what is ready, and why something is not.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{- define "ekiben.gatewayRules" -}}
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gateways]
+  verbs: [get]
+{{- end }}
