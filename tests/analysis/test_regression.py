@@ -98,9 +98,7 @@ def test_shares_and_reserve_stay_a_whole(blocks):
 def test_an_error_moved_from_the_baseline_to_the_canary_never_lowers_the_evidence(table):
     if table.baseline_events == 0 or table.canary_events == table.canary_trials:
         return
-    worse = Table(
-        table.canary_events + 1, table.canary_trials, table.baseline_events - 1, table.baseline_trials
-    )
+    worse = Table(table.canary_events + 1, table.canary_trials, table.baseline_events - 1, table.baseline_trials)
     assert after(worse).log_wealth >= after(table).log_wealth - 1e-12
 
 

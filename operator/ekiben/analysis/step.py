@@ -25,10 +25,11 @@ def initial(config: Config, baseline: Histogram | None) -> State:
     Args:
         config: what is to be guaranteed.
         baseline: the stable's successful answers by latency, before the canary's first request; with too few answers
-            the boundary waits for more of them. None where the runtime exports no histogram.
+            the boundary waits for more of them, and before the first one it may have no bounds at all. None where the
+            runtime exports no histogram.
     """
     log_w0 = log(config.error_tolerance)
-    if baseline is None or not baseline.bounds:
+    if baseline is None:
         return State(config, Metric(1.0, log_w0), None, LatencyMode.ABSENT)
     state = State(config, Metric(_SHARE, log_w0), None, LatencyMode.PENDING, gathered=baseline)
     return _with_boundary(state)
@@ -72,13 +73,12 @@ def _latency_after(state: State, block: Block) -> Metric | None:
 def _gather(state: State, block: Block) -> State:
     if state.mode is not LatencyMode.PENDING or state.gathered is None:
         return state
-    if state.gathered.bounds != block.bounds:
-        if not block.bounds:
-            return state
-        state = replace(state, gathered=Histogram(block.bounds, (0,) * (len(block.bounds) + 1)))
-    assert state.gathered is not None
+    if not block.bounds:
+        return state
     counts = histogram_of(block.baseline, block.bounds)
-    return _with_boundary(replace(state, gathered=state.gathered.plus(counts)))
+    same = state.gathered.bounds == block.bounds
+    gathered = state.gathered.plus(counts) if same else Histogram(block.bounds, counts)
+    return _with_boundary(replace(state, gathered=gathered))
 
 
 def _with_boundary(state: State) -> State:

@@ -1,0 +1,42 @@
+"""What one scrape of one pod says, whatever its runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """Why a pod's counters are not known."""
+
+    UNREACHABLE = "Unreachable"
+    TIMEOUT = "Timeout"
+    REFUSED = "Refused"
+    """The address is not one that is asked, or the answer is a redirect or an error."""
+    TOO_LARGE = "TooLarge"
+    MALFORMED = "Malformed"
+    AMBIGUOUS = "Ambiguous"
+    """Several services, and none is known to be the one that callers reach."""
+
+
+class MetricsError(Exception):
+    """A pod's counters could not be had; the message says why in plain English."""
+
+    def __init__(self, trouble: Trouble, message: str) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True)
+class PodCounters:
+    """Counters of one pod since it started, health checks and the metrics themselves left out."""
+
+    requests: int = 0
+    errors: int = 0
+    """Answers of the 5xx class, and 429."""
+    hist: tuple[int, ...] = ()
+    """Successful answers (below 400) in each latency bucket, one more than bounds; empty before the first answer."""
+    bounds: tuple[float, ...] = ()
+    """Upper bounds of the buckets in seconds, rising, the infinite one left out."""
+    in_flight: int = 0
+    """Requests being worked on."""

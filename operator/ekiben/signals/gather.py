@@ -1,0 +1,90 @@
+"""From increments to blocks: what is thrown away after a weight change, and how long a block is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+
+from ekiben.analysis import Block
+
+from .increments import Increment, common_bounds, counts_on, merge
+
+_WANTED = 5
+"""Requests that a block should have in its smaller arm."""
+_MOST_TICKS = 60
+_FIRST_TICKS = 5
+
+
+@dataclass
+class Gatherer:
+    """Makes blocks of the increments since the last weight change.
+
+    At little traffic a tick holds requests of one arm alone and would say nothing, so a block is as many ticks long as
+    bring about five requests of the smaller arm. Its length is fixed when it begins, from the traffic before it.
+    """
+
+    tick: float
+    """Seconds."""
+    since: float = 0.0
+    """When the weight changed, seconds since the epoch."""
+    settled: float = 0.0
+    """When blocks begin to count."""
+    _before: tuple[int, int] = (0, 0)
+    """Requests of canary and baseline since the weight changed."""
+    _began: float | None = None
+    _ends: float = 0.0
+    _canary: dict[str, Increment] = field(default_factory=dict)
+    _baseline: dict[str, Increment] = field(default_factory=dict)
+
+    def begin(self, now: float, settle: float) -> None:
+        """Start anew after a weight change; nothing counts for `settle` seconds."""
+        self.since, self.settled = now, now + settle
+        self._before = (0, 0)
+        self._drop()
+
+    def add(
+        self, canary: Mapping[str, Increment], baseline: Mapping[str, Increment], start: float, end: float
+    ) -> Block | None:
+        """Take in one tick, from one scrape to the next; return a block when one is full.
+
+        Args:
+            canary: pod uid -> increments of the pods that could be read; empty when none could.
+            baseline: the same for the stable.
+            start: when the earlier of the two scrapes began.
+            end: when the later one began.
+        """
+        if start >= self.settled:
+            if self._began is None:
+                self._began, self._ends = start, start + self._length(start)
+            self._canary, self._baseline = merge(self._canary, canary), merge(self._baseline, baseline)
+        self._before = (self._before[0] + _requests(canary), self._before[1] + _requests(baseline))
+        # Half a tick of grace: scrapes are never exactly a tick apart.
+        full = self._began is not None and end >= self._ends - self.tick / 2
+        # Both arms have to be seen at the end, or the block would compare different spans.
+        return self._close(end) if full and canary and baseline else None
+
+    def _close(self, end: float) -> Block:
+        bounds = common_bounds((*self._canary.values(), *self._baseline.values()))
+        block = Block(
+            id=f"{end:.6f}",
+            t=end,
+            canary=counts_on(self._canary, bounds),
+            baseline=counts_on(self._baseline, bounds),
+            bounds=bounds,
+        )
+        self._drop()
+        return block
+
+    def _drop(self) -> None:
+        self._began, self._canary, self._baseline = None, {}, {}
+
+    def _length(self, start: float) -> float:
+        elapsed = start - self.since
+        rate = min(self._before) / elapsed if elapsed > 0 else 0.0
+        ticks = ceil(_WANTED / (rate * self.tick)) if rate > 0 else _FIRST_TICKS
+        return self.tick * min(max(ticks, 1), _MOST_TICKS)
+
+
+def _requests(parts: Mapping[str, Increment]) -> int:
+    return sum(part.counts.n for part in parts.values())
