@@ -13,7 +13,7 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 
 from .connection import Source
-from .errors import ClusterError, UnavailableError, error_from
+from .errors import ClusterError, NotFoundError, UnavailableError, error_from
 from .kinds import Kind
 
 FIELD_MANAGER = "ekiben"
@@ -136,6 +136,15 @@ class Cluster:
         except ClusterError as error:
             if error.code != 404:
                 raise
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows the kind."""
+        group = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
+        try:
+            found = await self._call("GET", group, {}, None, "", _TIMEOUT, f"ask for {kind.api_version}")
+        except NotFoundError:
+            return False
+        return any(item.get("name") == kind.plural for item in found.get("resources") or ())
 
     async def version(self) -> str:
         """Version of the API server: the cheapest sign of life."""

@@ -41,6 +41,26 @@ class Source:
         """Whether the pod's service account is used."""
         return self.kubeconfig is None and self.context is None and in_cluster()
 
+    def namespace(self) -> str:
+        """Namespace that the context names; `default` where it names none.
+
+        Raises:
+            ClusterConfigError: the kubeconfig cannot be read.
+        """
+        if self.in_cluster:
+            return own_namespace() or "default"
+        try:
+            contexts, active = kubeconfig.list_kube_config_contexts(self._file)  # type: ignore[no-untyped-call]
+        except (kubeconfig.ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+            raise ClusterConfigError(f"Cannot read the kubeconfig {self._file}: {error}") from error
+        chosen = next((item for item in contexts if item["name"] == self.context), active)
+        return str((chosen.get("context") or {}).get("namespace") or "default")
+
+    @property
+    def _file(self) -> str:
+        # Read at each call: the library reads $KUBECONFIG only once, when it is imported.
+        return self.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+
     async def client(self) -> ApiClient:
         """Make a client. Call it again for fresh credentials.
 
@@ -48,19 +68,20 @@ class Source:
             ClusterConfigError: no kubeconfig, no such context, or a broken one.
         """
         configuration = Configuration()
-        # Read at each call: the library reads $KUBECONFIG only once, when it is imported.
-        file = self.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
         try:
             if self.in_cluster:
                 kubeconfig.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             else:
                 await kubeconfig.load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=file, context=self.context, client_configuration=configuration, persist_config=False
+                    config_file=self._file,
+                    context=self.context,
+                    client_configuration=configuration,
+                    persist_config=False,
                 )
         except (kubeconfig.ConfigException, OSError, ValueError, KeyError, TypeError) as error:
             where = f"context {self.context!r} of " if self.context else ""
             raise ClusterConfigError(
-                f"Cannot use {where}the kubeconfig {file}: {error}. "
+                f"Cannot use {where}the kubeconfig {self._file}: {error}. "
                 "Give one with --kubeconfig and --context, or start a local cluster with `ekiben cluster up`."
             ) from error
         client = ApiClient(configuration)

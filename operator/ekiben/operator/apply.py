@@ -1,0 +1,135 @@
+"""Plan -> the cluster: what is already so is not written again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ekiben.cluster import kinds
+from ekiben.cluster.api import Cluster
+from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError
+from ekiben.cluster.kinds import Kind
+from ekiben.objects import autoscaler, deployment, httproute, service
+from ekiben.objects.compare import differs
+from ekiben.objects.meta import foreign
+from ekiben.objects.names import child_name
+from ekiben.objects.settings import Settings as Rendering
+from ekiben.rollout import plan
+from ekiben.rollout.plan import Action
+
+from .world import Json, World
+
+
+class BlockedError(Exception):
+    """The API server refuses an action, and will until somebody changes something."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Applier:
+    """Carries out the actions of plans."""
+
+    def __init__(self, cluster: Cluster, rendering: Rendering, count: Callable[[str], None]) -> None:
+        self._cluster = cluster
+        self._rendering = rendering
+        self._count = count
+
+    async def act(self, world: World, actions: tuple[Action, ...]) -> None:
+        """Carry out the actions in order; the first that fails ends it.
+
+        Raises:
+            BlockedError: the API server refuses an object (its role, a quota, admission, validation).
+            ClusterError: it was not reached, or (ConflictError) the object is no longer the one that was read.
+        """
+        for action in actions:
+            try:
+                await self._act(world, action)
+            except InvalidError as error:
+                raise BlockedError("Invalid", f"{_told(action)}: {error.message}") from error
+            except ForbiddenError as error:
+                raise BlockedError("Forbidden", f"{_told(action)}: {error.message}") from error
+
+    async def _act(self, world: World, action: Action) -> None:
+        match action:
+            case plan.EnsureRevision():
+                await self._ensure_revision(world, action)
+            case plan.Scale():
+                await self._scale(world, action)
+            case plan.EnsureAutoscaler():
+                desired = autoscaler.render(world.resource, action.revision, action.min_replicas, action.max_replicas)
+                await self._ensure(world, kinds.AUTOSCALER, desired, world.autoscalers.get(action.revision))
+            case plan.DeleteAutoscaler():
+                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.get(action.revision))
+            case plan.SetWeights():
+                desired = httproute.render(world.resource, self._rendering, action.weights)
+                await self._ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+            case plan.EnsureStableService():
+                desired = service.render_stable(world.resource, action.revision)
+                await self._ensure(world, kinds.SERVICE, desired, world.services.get(desired["metadata"]["name"]))
+            case plan.DeleteRevision():
+                name = child_name(world.resource.metadata.name, action.revision)
+                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.get(action.revision))
+                await self._delete(world, kinds.DEPLOYMENT, world.deployments.get(action.revision))
+                await self._delete(world, kinds.SERVICE, world.services.get(name))
+
+    async def _ensure_revision(self, world: World, action: plan.EnsureRevision) -> None:
+        if action.revision not in world.deployments:
+            desired = deployment.render(world.resource, action.revision, action.number, action.model, action.replicas)
+            # Made, not applied: a later apply without `replicas` would give that field up, and with it take it from
+            # the autoscaler.
+            await self._create(world, kinds.DEPLOYMENT, desired)
+        desired = service.render(world.resource, action.revision)
+        await self._ensure(world, kinds.SERVICE, desired, world.services.get(desired["metadata"]["name"]))
+
+    async def _create(self, world: World, kind: Kind, desired: Json) -> None:
+        namespace, name = world.resource.metadata.namespace, desired["metadata"]["name"]
+        try:
+            await self._cluster.create(kind, namespace, desired)
+        except ConflictError:
+            await self._refuse_foreign(world, kind, name)
+            raise
+        self._count(f"create {kind.kind}")
+
+    async def _ensure(self, world: World, kind: Kind, desired: Json, live: Json | None) -> None:
+        """Apply an object unless it is as it should be; one that was read is written only if it has not changed."""
+        if live is not None and not differs(desired, live):
+            return
+        if live is None:
+            # Apply would take over an object of this name that somebody else made.
+            await self._refuse_foreign(world, kind, desired["metadata"]["name"])
+        version = live["metadata"]["resourceVersion"] if live else ""
+        await self._cluster.apply(kind, world.resource.metadata.namespace, desired, version)
+        self._count(f"apply {kind.kind}")
+
+    async def _refuse_foreign(self, world: World, kind: Kind, name: str) -> None:
+        found = await self._cluster.find(kind, world.resource.metadata.namespace, name)
+        problem = foreign({"kind": kind.kind, **found}, world.resource) if found else None
+        if problem:
+            raise BlockedError("NameTaken", problem)
+
+    async def _scale(self, world: World, action: plan.Scale) -> None:
+        live = world.deployments.get(action.revision)
+        if live is None or int(live["spec"].get("replicas", 1)) == action.replicas:
+            return
+        meta = live["metadata"]
+        await self._cluster.scale(
+            kinds.DEPLOYMENT, meta["namespace"], meta["name"], action.replicas, meta["resourceVersion"]
+        )
+        self._count("scale Deployment")
+
+    async def _delete(self, world: World, kind: Kind, live: Json | None) -> None:
+        if live is None:
+            return
+        meta = live["metadata"]
+        await self._cluster.delete(kind, world.resource.metadata.namespace, meta["name"], meta["uid"])
+        self._count(f"delete {kind.kind}")
+
+
+def _told(action: Action) -> str:
+    """Return an action in words, for a condition."""
+    fields: dict[str, Any] = vars(action)
+    revision = fields.get("revision")
+    return f"{type(action).__name__} of revision {revision}" if revision else type(action).__name__

@@ -1,0 +1,178 @@
+"""Evidence of the rollouts that are going on: one task each, ticking beside the reconcile loop.
+
+A tick reads the counters of both revisions' pods and steps the analysis. The loop is woken as soon as the verdict or
+the state of the evidence changes; it takes the numbers whenever it looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+
+from ekiben.analysis import Config
+from ekiben.api.base import seconds
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.rollout import Rollout
+from ekiben.api.status import RolloutStatus
+from ekiben.cluster.api import Cluster
+from ekiben.objects import httproute
+from ekiben.rollout.observation import Drain, Evidence
+from ekiben.signals.collector import Collector
+from ekiben.signals.scrape import Scraper, ScrapeTarget
+
+from .logs import ResourceLog
+from .queue import Key, WorkQueue
+from .routes import acknowledged
+from .settings import Settings
+from .targets import Ownership
+from .world import World
+
+_log = logging.getLogger(__name__)
+_MANY_PODS = 50
+
+
+class Watcher:
+    """Looks at one rollout: a canary beside a stable revision."""
+
+    def __init__(self, collector: Collector, canary: str, stable: str, ownership: Ownership, log: ResourceLog) -> None:
+        self.canary = canary
+        self.stable = stable
+        self.collector = collector
+        self._ownership = ownership
+        self._log = log
+        self._targets: tuple[ScrapeTarget, ...] = ()
+        self._weight: int | None = None
+        self._ticked = False
+        self._told: tuple[object, ...] = ()
+        if collector.note:
+            log.warning("%s", collector.note)
+
+    async def follow(self, world: World, now: float) -> None:
+        """Take over the pods and the acknowledged weight that were just read."""
+        both = (self.canary, self.stable)
+        await self._ownership.learn(world, both)
+        self._targets = self._ownership.targets(world, both)
+        if world.route is None or not acknowledged(world.route)[0]:
+            return
+        weight = httproute.weights(world.route).get(self.canary, 0)
+        if weight == self._weight:
+            return
+        # Before the first tick nothing is known of the stable revision, by which the settle time and the boundary of
+        # "slow" are fixed: the tick then says it.
+        self._weight = weight
+        if self._ticked:
+            self.collector.weight_acknowledged(weight, now)
+
+    async def run(self, queue: WorkQueue, key: Key) -> None:
+        """Tick until cancelled."""
+        log = self._log
+        while True:
+            started = time.monotonic()
+            try:
+                await self._tick(time.time())
+            except Exception:  # a defect met by one rollout must not stop the others; its evidence stays unknown
+                log.exception("A defect of ekiben: one tick of the evidence is lost")
+            if self._news():
+                queue.add(key)
+            await asyncio.sleep(max(0.0, started + self.collector.tick_length - time.monotonic()))
+
+    async def _tick(self, now: float) -> None:
+        await self.collector.tick(self._targets, now)
+        if not self._ticked and self._targets:
+            self._ticked = True
+            if self._weight is not None:
+                self.collector.weight_acknowledged(self._weight, now)
+
+    def _news(self) -> bool:
+        """Whether something changed that a decision may rest on."""
+        seen = self.collector.evidence()
+        told = (seen.verdict, seen.problem, seen.usable, seen.hung) if seen else ()
+        if told == self._told:
+            return False
+        self._told = told
+        return True
+
+
+class Watchers:
+    """The watchers of all rollouts."""
+
+    def __init__(self, cluster: Cluster, scraper: Scraper, queue: WorkQueue, settings: Settings) -> None:
+        self._cluster = cluster
+        self._scraper = scraper
+        self._queue = queue
+        self._settings = settings
+        self._watchers: dict[Key, Watcher] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+
+    async def follow(self, key: Key, world: World, now: float) -> None:
+        """Begin, continue or end watching, as the status says.
+
+        Raises:
+            ClusterError: the owners of the pods could not be read.
+        """
+        rollout, stable = world.resource.status.rollout, world.resource.status.stable
+        if rollout is None or stable is None:
+            await self.forget(key)
+            return
+        watcher = self._watchers.get(key)
+        if watcher is None or (watcher.canary, watcher.stable) != (rollout.revision, stable.revision):
+            await self.forget(key)
+            watcher = self._begin(key, world, rollout, stable.revision)
+            await watcher.follow(world, now)
+            self._watchers[key] = watcher
+            self._tasks[key] = asyncio.create_task(watcher.run(self._queue, key), name=f"evidence {'/'.join(key)}")
+        else:
+            await watcher.follow(world, now)
+
+    def evidence(self, key: Key) -> Evidence | None:
+        """Return what is known about the canary now."""
+        watcher = self._watchers.get(key)
+        return watcher.collector.evidence() if watcher else None
+
+    def drains(self, key: Key) -> Mapping[str, Drain]:
+        """Return what is known about requests still on their way, for both revisions."""
+        watcher = self._watchers.get(key)
+        if watcher is None:
+            return {}
+        return {revision: watcher.collector.drain(revision) for revision in (watcher.canary, watcher.stable)}
+
+    async def forget(self, key: Key) -> None:
+        """Stop watching a resource."""
+        self._watchers.pop(key, None)
+        task = self._tasks.pop(key, None)
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def close(self) -> None:
+        """Stop watching everything."""
+        for key in list(self._tasks):
+            await self.forget(key)
+        await self._scraper.close()
+
+    def _begin(self, key: Key, world: World, rollout: RolloutStatus, stable: str) -> Watcher:
+        replicas = int(world.deployments[stable]["spec"].get("replicas", 1)) if stable in world.deployments else 0
+        many = 2 * replicas > _MANY_PODS  # a promotion has both revisions at full size
+        tick = self._settings.tick_many_pods if many else self._settings.tick
+        collector = _collector(world.resource, rollout, stable, self._scraper, tick)
+        log = ResourceLog(_log, *key, revision=rollout.revision)
+        return Watcher(collector, rollout.revision, stable, Ownership(self._cluster), log)
+
+
+def _collector(
+    resource: ModelDeployment, rollout: RolloutStatus, stable: str, scraper: Scraper, tick: float
+) -> Collector:
+    policy = Rollout.model_validate(rollout.policy) if rollout.policy else resource.spec.rollout
+    return Collector(
+        Config.of(policy.analysis),
+        stable=stable,
+        canary=rollout.revision,
+        scraper=scraper,
+        timeout=seconds(resource.spec.traffic.timeout),
+        tick=tick,
+        state=rollout.evidence,
+    )

@@ -1,0 +1,159 @@
+"""Live objects -> Observation.
+
+Every look reads the resource and its children from the API server itself, by label, in its namespace: about nine
+requests at once, some 15 ms. A cache fed by the watches would save them, but kopf's watches do not tell of deletions
+that fell into a gap, nor when a list is complete; a decision must not rest on an object that is gone. The watches say
+only when to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.cluster import kinds
+from ekiben.cluster.api import Cluster
+from ekiben.objects import httproute, names
+from ekiben.objects.deployment import model_of, number_of
+from ekiben.objects.meta import is_owned
+from ekiben.objects.settings import Settings as Rendering
+from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Route, Target
+
+from .gateways import Gateways
+from .pods import parse_pod, still_runs
+from .routes import acknowledged
+from .world import Json, World
+
+_CHILDREN = (kinds.DEPLOYMENT, kinds.SERVICE, kinds.AUTOSCALER, kinds.POD, kinds.ENDPOINT_SLICE)
+_SERVICE_OF_SLICE = "kubernetes.io/service-name"
+
+
+class Observer:
+    """Reads what a decision needs."""
+
+    def __init__(self, cluster: Cluster, rendering: Rendering, gateways: Gateways) -> None:
+        self._cluster = cluster
+        self._rendering = rendering
+        self._gateways = gateways
+
+    async def read(self, raw: Json, resource: ModelDeployment) -> World:
+        """Read the children of a resource, all at once.
+
+        Raises:
+            ClusterError: a list could not be read.
+        """
+        meta = resource.metadata
+        labels = f"{names.RESOURCE_LABEL}={meta.name}"
+
+        async def children(kind: kinds.Kind) -> list[Json]:
+            return await self._cluster.list(kind, meta.namespace, labels)
+
+        lists, route, gateway = await asyncio.gather(
+            asyncio.gather(*(children(kind) for kind in _CHILDREN)),
+            self._cluster.find(kinds.HTTP_ROUTE, meta.namespace, meta.name),
+            self._gateways.look(resource),
+        )
+        deployments, services, autoscalers, pods, slices = lists
+        foreign = route is not None and not is_owned(route, resource)
+        return World(
+            raw=raw,
+            resource=resource,
+            deployments=_by_revision(item for item in deployments if is_owned(item, resource)),
+            autoscalers=_by_revision(item for item in autoscalers if is_owned(item, resource)),
+            services={item["metadata"]["name"]: item for item in services if is_owned(item, resource)},
+            pods=_pods(pods),
+            ready=_ready(slices),
+            route=None if foreign else route,
+            foreign_route=foreign,
+            gateway_problem=gateway.problem,
+            url=gateway.url,
+        )
+
+
+def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Drain]) -> Observation:
+    """Turn what was read into what decide() is told."""
+    resource = world.resource
+    name = resource.metadata.name
+    model = resource.spec.model
+    return Observation(
+        resource=resource,
+        target=Target(revision=names.revision_of(model), image=model.image, model=world.raw["spec"]["model"]),
+        revisions={revision: _revision(world, revision) for revision in world.deployments},
+        route=_route(world),
+        gateway_problem=world.gateway_problem,
+        evidence=evidence,
+        drains=drains,
+        url=world.url,
+        selector={revision: names.selector_text(name, revision) for revision in world.deployments},
+    )
+
+
+def _revision(world: World, revision: str) -> Revision:
+    deployment = world.deployments[revision]
+    autoscaler = world.autoscalers.get(revision)
+    pods = world.pods.get(revision, [])
+    model = model_of(deployment)
+    return Revision(
+        name=revision,
+        number=number_of(deployment),
+        image=str(model.get("image") or _image(deployment)),
+        created=_moment(deployment["metadata"].get("creationTimestamp")),
+        model=model,
+        wanted=int(deployment["spec"].get("replicas", 1)),
+        ready=world.ready.get(names.child_name(world.resource.metadata.name, revision), 0),
+        existing=sum(1 for pod in pods if still_runs(pod)),
+        autoscaler=_autoscaler(autoscaler) if autoscaler else None,
+        pods=tuple(parse_pod(pod) for pod in pods if still_runs(pod)),
+    )
+
+
+def _image(deployment: Json) -> str:
+    containers = deployment["spec"]["template"]["spec"].get("containers") or [{}]
+    return str(containers[0].get("image", ""))
+
+
+def _autoscaler(item: Json) -> Autoscaler:
+    return Autoscaler(int(item["spec"].get("minReplicas") or 1), int(item["spec"]["maxReplicas"]))
+
+
+def _route(world: World) -> Route | None:
+    if world.route is None:
+        return None
+    done, problem = acknowledged(world.route)
+    return Route(weights=httproute.weights(world.route), acknowledged=done, problem=problem)
+
+
+def _by_revision(items: Iterable[Json]) -> dict[str, Json]:
+    found = {}
+    for item in items:
+        revision = (item["metadata"].get("labels") or {}).get(names.REVISION_LABEL)
+        if revision and item["metadata"].get("deletionTimestamp") is None:
+            found[str(revision)] = item
+    return found
+
+
+def _pods(items: Iterable[Json]) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for item in sorted(items, key=lambda pod: str(pod["metadata"]["name"])):
+        revision = (item["metadata"].get("labels") or {}).get(names.REVISION_LABEL, "")
+        found.setdefault(str(revision), []).append(item)
+    return found
+
+
+def _ready(slices: Iterable[Json]) -> dict[str, int]:
+    """Count the ready pods behind each Service; with two address families a pod stands in two slices."""
+    found: dict[str, set[Any]] = {}
+    for item in slices:
+        service = (item["metadata"].get("labels") or {}).get(_SERVICE_OF_SLICE)
+        for endpoint in item.get("endpoints") or ():
+            if (endpoint.get("conditions") or {}).get("ready"):
+                target = (endpoint.get("targetRef") or {}).get("name") or tuple(endpoint.get("addresses") or ())
+                found.setdefault(str(service), set()).add(target)
+    return {service: len(targets) for service, targets in found.items()}
+
+
+def _moment(text: str | None) -> float:
+    return datetime.fromisoformat(text).timestamp() if text else 0.0

@@ -1,0 +1,159 @@
+"""Observe, decide, apply: one look at one resource, and the workers that look."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.cluster import kinds
+from ekiben.cluster.api import Cluster
+from ekiben.cluster.errors import ClusterError, ConflictError
+from ekiben.cluster.events import tell
+from ekiben.objects.problems import problems
+from ekiben.objects.settings import Settings as Rendering
+from ekiben.rollout.decide import decide
+from ekiben.rollout.plan import Plan
+
+from . import status
+from .apply import Applier, BlockedError
+from .evidence import Watchers
+from .logs import ResourceLog
+from .metrics import Metrics
+from .observe import Observer, observation
+from .queue import Key, WorkQueue
+from .world import Json, World
+
+_log = logging.getLogger(__name__)
+_AFTER_CONFLICT = 0.1
+_GATEWAY_AGAIN = 5.0
+_BLOCKED_AGAIN = 60.0
+
+
+class Reconciler:
+    """Looks at resources, as many at once as there are workers, each by one worker at a time."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        observer: Observer,
+        applier: Applier,
+        watchers: Watchers,
+        rendering: Rendering,
+        queue: WorkQueue,
+        metrics: Metrics,
+        resync: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._cluster = cluster
+        self._observer = observer
+        self._applier = applier
+        self._watchers = watchers
+        self._rendering = rendering
+        self._queue = queue
+        self._metrics = metrics
+        self._resync = resync
+        self._now = now
+
+    async def work(self) -> None:
+        """Take keys from the queue for ever. Only a defect of the queue itself ends this, and with it the process."""
+        while True:
+            key = await self._queue.get()
+            try:
+                await self._once(key)
+            finally:
+                self._queue.done(key)
+
+    async def _once(self, key: Key) -> None:
+        log = ResourceLog(_log, *key)
+        started = time.perf_counter()
+        result = "ok"
+        try:
+            again = await self.look(key)
+        except ConflictError as error:
+            result = "conflict"
+            log.debug("Read again: %s", error.message)
+            self._queue.add(key, _AFTER_CONFLICT)
+        except BlockedError as error:
+            result = "blocked"
+            self._queue.add(key, _BLOCKED_AGAIN)
+            log.warning("Blocked (%s): %s", error.reason, error.message)
+        except ClusterError as error:
+            result = "error"
+            log.warning("%s; looking again in %.1f s", error.message, self._queue.retry(key))
+        except Exception:  # a defect met by one resource must not stop the others
+            result = "defect"
+            log.exception("A defect of ekiben; looking again in %.1f s", self._queue.retry(key))
+        else:
+            self._queue.succeeded(key)
+            if again is not None:
+                self._queue.add(key, again)
+        self._metrics.reconciles.labels(result).inc()
+        self._metrics.reconcile_seconds.observe(time.perf_counter() - started)
+
+    async def look(self, key: Key) -> float | None:
+        """Look at one resource once; returns the seconds until the next look, None where the resource is gone."""
+        raw = await self._cluster.find(kinds.MODEL_DEPLOYMENT, *key)
+        if raw is None:
+            await self._forget(key)
+            return None
+        try:
+            return await self._carry_out(key, raw)
+        except BlockedError as error:
+            if await status.write_blocked(self._cluster, raw, error.reason, error.message, self._now()):
+                await tell(self._cluster, raw, "Warning", error.reason, error.message)
+            raise
+
+    async def _carry_out(self, key: Key, raw: Json) -> float:
+        resource = _read(raw)
+        found = problems(resource, self._rendering)
+        if found:
+            raise BlockedError("Unusable", "; ".join(found))
+        world = await self._observer.read(raw, resource)
+        await self._watchers.follow(key, world, self._now())
+        seen = observation(world, self._watchers.evidence(key), self._watchers.drains(key))
+        if seen.route is None and world.foreign_route:
+            raise BlockedError("NameTaken", f"an HTTPRoute named {key.name} exists and is not ekiben's: rename it")
+        plan = decide(seen, self._now())
+        await self._applier.act(world, plan.actions)
+        await self._settle(key, world, plan)
+        after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
+        return min(after, _GATEWAY_AGAIN) if world.gateway_problem else after
+
+    async def _settle(self, key: Key, world: World, plan: Plan) -> None:
+        """Write the status, and then tell what happened."""
+        before = world.resource.status
+        if await status.write(self._cluster, world.raw, before, plan.status):
+            known = {(entry.revision, entry.ended_at) for entry in before.history}
+            for entry in plan.status.history:
+                if (entry.revision, entry.ended_at) not in known:
+                    self._metrics.outcomes.labels(entry.outcome, entry.reason).inc()
+        self._metrics.tell(key, plan.status)
+        log = ResourceLog(_log, *key)
+        for event in plan.events:
+            revision = plan.status.rollout.revision if plan.status.rollout else None
+            log.log(
+                logging.WARNING if event.type == "Warning" else logging.INFO,
+                "%s: %s",
+                event.reason,
+                event.message,
+                fields={"reason": event.reason, **({"revision": revision} if revision else {})},
+            )
+            await tell(self._cluster, world.raw, event.type, event.reason, event.message)
+
+    async def _forget(self, key: Key) -> None:
+        await self._watchers.forget(key)
+        self._queue.forget(key)
+        self._metrics.forget(key)
+
+
+def _read(raw: Json) -> ModelDeployment:
+    try:
+        return ModelDeployment.parse(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BlockedError("Unreadable", f"this version of ekiben cannot read {where}: {first['msg']}") from error

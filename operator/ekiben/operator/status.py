@@ -1,0 +1,56 @@
+"""Writing the status: the whole of it, only when it changed, only over the version that was read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ekiben.api.status import Condition, Phase, Status
+from ekiben.cluster import kinds
+from ekiben.cluster.api import Cluster
+from ekiben.rollout.times import text
+
+Json = dict[str, Any]
+
+_BLOCKED = "Degraded"
+
+
+def dump(status: Status) -> Json:
+    """Return the status as it stands in the resource."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def write(cluster: Cluster, raw: Json, before: Status, after: Status) -> bool:
+    """Replace the status if it changed; returns whether it did.
+
+    Raises:
+        ConflictError: the resource has changed since it was read.
+    """
+    body = dump(after)
+    if raw.get("status") and body == dump(before):
+        return False
+    await cluster.replace(kinds.MODEL_DEPLOYMENT, raw["metadata"]["namespace"], {**raw, "status": body}, "status")
+    return True
+
+
+async def write_blocked(cluster: Cluster, raw: Json, reason: str, message: str, now: float) -> bool:
+    """Set phase and condition Degraded beside what the status says already.
+
+    It works on the raw status, so that a resource that cannot be read by this version is told so too.
+    """
+    status: Json = dict(raw.get("status") or {})
+    conditions = [item for item in status.get("conditions") or [] if item.get("type") != _BLOCKED]
+    before: Json = next((item for item in status.get("conditions") or [] if item.get("type") == _BLOCKED), {})
+    condition = Condition(
+        type=_BLOCKED,
+        status="True",
+        reason=reason,
+        message=message[:4096],
+        last_transition_time=str(before.get("lastTransitionTime") or text(now)),
+        observed_generation=int(raw["metadata"].get("generation") or 1),
+    ).model_dump(mode="json", by_alias=True)
+    if before == condition and status.get("phase") == Phase.DEGRADED:
+        return False
+    status |= {"conditions": [*conditions, condition], "phase": Phase.DEGRADED.value}
+    status.setdefault("observedGeneration", 0)
+    await cluster.replace(kinds.MODEL_DEPLOYMENT, raw["metadata"]["namespace"], {**raw, "status": status}, "status")
+    return True
