@@ -79,7 +79,7 @@ def counts_on(parts: Mapping[str, Increment], bounds: tuple[float, ...]) -> dict
 
 
 def _restarted(before: PodCounters, now: PodCounters) -> bool:
-    if now.requests < before.requests or now.errors < before.errors or sum(now.hist) < sum(before.hist):
-        return True
+    served = now.requests - now.errors, before.requests - before.errors
+    falls = now.errors < before.errors or served[0] < served[1] or sum(now.hist) < sum(before.hist)
     same = before.bounds == now.bounds
-    return same and any(b < a for a, b in zip(before.hist, now.hist, strict=False))
+    return falls or (same and any(b < a for a, b in zip(before.hist, now.hist, strict=False)))

@@ -1,0 +1,327 @@
+"""The senses of a rollout, driven tick by tick with counters made up for the purpose."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ekiben.analysis import Config
+from ekiben.signals.collector import Collector, tick_seconds
+from ekiben.signals.counters import MetricsError, PodCounters, Trouble
+from ekiben.signals.scrape import ScrapeTarget
+
+BOUNDS = (0.01, 0.1, 1.0)
+CANARY, STABLE, OLD = "canary", "stable", "old"
+
+
+@dataclass
+class World:
+    """Pods whose counters a test moves."""
+
+    pods: dict[str, PodCounters] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    timeouts: list[float] = field(default_factory=list)
+
+    def add(self, *names: str, history: int = 0) -> None:
+        for name in names:
+            self.pods[name] = PodCounters(history, 0, (0, history, 0, 0) if history else (), BOUNDS if history else ())
+
+    def answer(self, name: str, fine: int = 0, errors: int = 0, slow: int = 0) -> None:
+        pod = self.pods[name]
+        old = pod.hist or (0, 0, 0, 0)
+        self.pods[name] = replace(
+            pod,
+            requests=pod.requests + fine + errors + slow,
+            errors=pod.errors + errors,
+            hist=(old[0], old[1] + fine, old[2], old[3] + slow),
+            bounds=BOUNDS,
+        )
+
+    def targets(self) -> list[ScrapeTarget]:
+        return [ScrapeTarget(name, name, "ns", "10.0.0.1", 3000, name.split("-")[0]) for name in self.pods]
+
+    async def scrape(self, targets, timeout):  # noqa: ASYNC109
+        self.timeouts.append(timeout)
+        down = MetricsError(Trouble.TIMEOUT, "pod did not answer")
+        return {t.uid: down if t.uid in self.broken else self.pods[t.uid] for t in targets}
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.add("stable-0", "stable-1", history=1000)
+    made.add("canary-0", "canary-1")
+    return made
+
+
+def collector(world: World, **options) -> Collector:
+    settings = {"stable": STABLE, "canary": CANARY, "timeout": 60.0} | options
+    return Collector(Config(), scraper=world, **settings)
+
+
+@dataclass
+class Drive:
+    """A collector with its clock."""
+
+    world: World
+    collector: Collector
+    now: float = 1000.0
+
+    async def tick(self, times: int = 1, *, stable=None, canary=None) -> None:
+        for _ in range(times):
+            for name in ("stable-0", "stable-1"):
+                self.world.answer(name, **({"fine": 45} if stable is None else stable))
+            for name in ("canary-0", "canary-1"):
+                self.world.answer(name, **({} if canary is None else canary))
+            await self.collector.tick(self.world.targets(), self.now)
+            self.now += 1
+
+    def evidence(self):
+        found = self.collector.evidence()
+        assert found is not None
+        return found
+
+
+async def started(world: World, **options) -> Drive:
+    drive = Drive(world, collector(world, **options))
+    await drive.tick(3)
+    drive.collector.weight_acknowledged(10, drive.now)
+    return drive
+
+
+async def test_failing_canary_is_convicted(world):
+    drive = await started(world)
+    assert drive.evidence().verdict == "Unknown"
+    await drive.tick(12, canary={"fine": 3, "errors": 2})
+    evidence = drive.evidence()
+    assert evidence.verdict == "Regressed"
+    assert evidence.usable
+    assert "errors: " in evidence.message
+    assert max(metric.regressed for metric in evidence.metrics) >= 1
+
+
+async def test_slow_canary_is_convicted(world):
+    drive = await started(world)
+    await drive.tick(60, canary={"slow": 5})
+    evidence = drive.evidence()
+    assert evidence.verdict == "Regressed"
+    assert evidence.metrics[1].name == "latency"
+    assert evidence.metrics[1].boundary == 0.1
+
+
+async def test_healthy_canary_passes(world):
+    drive = await started(world)
+    await drive.tick(200, canary={"fine": 5})
+    evidence = drive.evidence()
+    assert evidence.verdict == "NotWorse"
+    assert evidence.problem == ""
+    assert not evidence.hung
+
+
+async def test_nothing_counts_before_there_is_weight(world):
+    drive = Drive(world, collector(world))
+    await drive.tick(5, canary={"errors": 5})
+    evidence = drive.evidence()
+    assert (evidence.verdict, evidence.usable, evidence.state, evidence.problem) == ("Unknown", False, "", "")
+
+
+async def test_blocks_are_thrown_away_while_the_weight_settles(world):
+    drive = Drive(world, collector(world))
+    await drive.tick(3)
+    drive.collector.weight_acknowledged(10, drive.now)
+    await drive.tick(2, canary={"errors": 20})
+    assert not drive.evidence().usable
+    await drive.tick(10, canary={"fine": 5})
+    assert drive.evidence().usable
+    assert drive.evidence().metrics[0].canary_events == 0
+    assert drive.evidence().canary_requests == 2 * 40 + 10 * 10
+
+
+async def test_each_weight_change_settles_anew_and_keeps_the_evidence(world):
+    drive = await started(world)
+    await drive.tick(20, canary={"fine": 5})
+    before = drive.evidence()
+    drive.collector.weight_acknowledged(20, drive.now)
+    assert not drive.evidence().usable
+    await drive.tick(2, canary={"errors": 30})
+    assert drive.evidence().metrics == before.metrics
+    await drive.tick(20, canary={"fine": 10})
+    assert drive.evidence().metrics[0].canary_requests > before.metrics[0].canary_requests
+    assert drive.evidence().metrics[0].canary_events == 0
+
+
+async def test_the_boundary_is_the_stables_before_the_canarys_first_request(world):
+    drive = await started(world)
+    await drive.tick(30, stable={"slow": 45}, canary={"fine": 5})
+    assert drive.evidence().metrics[1].boundary == 0.1
+
+
+async def test_a_restart_goes_on_and_counts_nothing_twice(world):
+    drive = await started(world)
+    await drive.tick(30, canary={"fine": 5})
+    saved = drive.evidence()
+    for name in ("canary-0", "canary-1"):
+        world.answer(name, errors=100)
+    again = Drive(world, collector(world, state=saved.state), drive.now + 30)
+    again.collector.weight_acknowledged(10, again.now)
+    assert again.collector.note == ""
+    await again.tick()
+    restored = again.evidence()
+    assert restored.metrics == saved.metrics
+    assert restored.canary_requests == saved.canary_requests
+    await again.tick(10, canary={"fine": 5})
+    assert again.evidence().metrics[0].canary_events == 0
+    assert again.evidence().metrics[0].canary_requests > saved.metrics[0].canary_requests
+
+
+@pytest.mark.parametrize(
+    "state", ["{", "[]", '{"version":9}', '{"version":1,"canary":"other","requests":1,"analysis":"{}"}']
+)
+async def test_a_state_that_cannot_be_used_is_dropped_and_said(world, state):
+    made = collector(world, state=state)
+    assert made.note.startswith("the saved evidence is dropped")
+    assert made.state() == ""
+
+
+async def test_the_state_is_small(world):
+    drive = await started(world)
+    await drive.tick(100, canary={"fine": 4, "slow": 1})
+    state = drive.evidence().state
+    assert len(state) <= 8192
+    assert json.loads(state)["canary"] == CANARY
+
+
+async def test_no_traffic_is_a_problem_after_half_a_minute(world):
+    drive = await started(world)
+    await drive.tick(30)
+    assert drive.evidence().problem == ""
+    await drive.tick(2)
+    evidence = drive.evidence()
+    assert evidence.problem == "NoTraffic"
+    assert "weight of 10 %" in evidence.problem_message
+    await drive.tick(1, canary={"fine": 1})
+    assert drive.evidence().problem == ""
+
+
+@pytest.mark.parametrize("arm", [CANARY, STABLE])
+async def test_an_arm_that_cannot_be_read_is_a_problem(world, arm):
+    drive = await started(world)
+    await drive.tick(10, canary={"fine": 5})
+    counted = drive.evidence().metrics
+    world.broken = {f"{arm}-0"}
+    await drive.tick(5, canary={"fine": 5})
+    assert drive.evidence().problem == ""
+    world.broken |= {f"{arm}-1"}
+    await drive.tick(2, canary={"fine": 5})
+    assert drive.evidence().problem == ""
+    await drive.tick(1, canary={"fine": 5})
+    evidence = drive.evidence()
+    assert evidence.problem == "StaleMetrics"
+    assert arm in evidence.problem_message
+    assert "pod did not answer" in evidence.problem_message
+    world.broken = set()
+    await drive.tick(1, canary={"fine": 5})
+    assert drive.evidence().problem == ""
+    # 19 ticks, 5 of which went by in settling and in a block not yet full at most; none was lost in the gap.
+    total = drive.evidence().metrics[0]
+    assert total.canary_requests > counted[0].canary_requests + 8 * 5
+    assert total.canary_requests * 9 == total.stable_requests
+
+
+async def test_without_an_outage_both_arms_cover_the_same_span(world):
+    drive = await started(world)
+    await drive.tick(47, canary={"fine": 5})
+    total = drive.evidence().metrics[0]
+    assert total.canary_requests * 9 == total.stable_requests
+
+
+async def test_a_canary_that_completes_nothing_is_hung(world):
+    drive = await started(world, timeout=20.0)
+    await drive.tick(10, canary={"fine": 5})
+    for name in ("canary-0", "canary-1"):
+        world.pods[name] = replace(world.pods[name], in_flight=4)
+    await drive.tick(20)
+    assert not drive.evidence().hung
+    await drive.tick(2)
+    assert drive.evidence().hung
+    assert drive.evidence().problem == ""
+    await drive.tick(1, canary={"fine": 1})
+    assert not drive.evidence().hung
+
+
+async def test_a_canary_is_not_hung_when_the_stable_is_too(world):
+    drive = await started(world, timeout=20.0)
+    for name in list(world.pods):
+        world.pods[name] = replace(world.pods[name], in_flight=4)
+    await drive.tick(40, stable={})
+    assert not drive.evidence().hung
+
+
+async def test_a_revision_is_quiet_when_nothing_comes_and_nothing_is_on_its_way(world):
+    world.add("old-0", "old-1", history=50)
+    drive = await started(world)
+    assert not drive.collector.drain("never seen").known
+    world.pods["old-0"] = replace(world.pods["old-0"], in_flight=1)
+    await drive.tick(2)
+    assert drive.collector.drain(OLD) == replace(drive.collector.drain(OLD), known=True, quiet_since=None)
+    world.pods["old-0"] = replace(world.pods["old-0"], in_flight=0)
+    await drive.tick(1)
+    quiet = drive.collector.drain(OLD).quiet_since
+    assert quiet == drive.now - 1
+    await drive.tick(3)
+    assert drive.collector.drain(OLD).quiet_since == quiet
+    world.answer("old-1", fine=1)
+    await drive.tick(1)
+    assert drive.collector.drain(OLD).quiet_since is None
+    world.broken = {"old-1"}
+    await drive.tick(1)
+    assert not drive.collector.drain(OLD).known
+
+
+async def test_without_a_canary_there_are_only_drains(world):
+    drive = Drive(world, collector(world, canary=None))
+    await drive.tick(2, stable={})
+    assert drive.collector.evidence() is None
+    assert drive.collector.drain(STABLE).known
+
+
+async def test_a_stable_that_never_answered_leaves_latency_undecided_first():
+    world = World()
+    world.add("stable-0", "stable-1", "canary-0", "canary-1")
+    drive = Drive(world, collector(world))
+    await drive.tick(2, stable={})
+    drive.collector.weight_acknowledged(10, drive.now)
+    assert "latency: undecided" in drive.evidence().message
+    await drive.tick(30, canary={"fine": 5})
+    assert drive.evidence().metrics[1].boundary == 0.1
+
+
+async def test_a_runtime_without_histogram_leaves_latency_out(world):
+    drive = await started(world, histograms=False)
+    await drive.tick(100, canary={"fine": 5})
+    assert [metric.name for metric in drive.evidence().metrics] == ["errors"]
+    assert "latency: left out" in drive.evidence().message
+
+
+async def test_little_traffic_makes_longer_blocks(world):
+    drive = await started(world)
+    for _ in range(30):
+        await drive.tick(1, stable={"fine": 1}, canary={"fine": 1})
+        await drive.tick(9, stable={"fine": 1})
+    metric = drive.evidence().metrics[0]
+    # Tick by tick only one in ten would have had requests of both.
+    assert metric.stable_requests > 6 * metric.canary_requests
+    assert metric.canary_requests >= 40
+
+
+async def test_a_scrape_takes_less_than_a_tick(world):
+    await started(world)
+    assert max(world.timeouts) < 1
+
+
+def test_many_pods_are_asked_less_often():
+    assert tick_seconds(20) == 1
+    assert tick_seconds(200) == 5

@@ -1,0 +1,174 @@
+"""Scrapers against servers on loopback that behave and misbehave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client
+
+from ekiben.signals.counters import MetricsError, PodCounters, Trouble
+from ekiben.signals.proxy import ProxyScraper, proxy_path
+from ekiben.signals.scrape import DirectScraper, ScrapeTarget, address
+
+BODY = b"""# TYPE bentoml_service_request_total counter
+bentoml_service_request_total{endpoint="/predict",http_response_code="200",runner_name="Iris",service_name="iris"} 7
+"""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def target(port: int, uid: str = "a", ip: str = "127.0.0.1", name: str = "iris-1") -> ScrapeTarget:
+    return ScrapeTarget(uid, name, "shop", ip, port, "r1")
+
+
+@asynccontextmanager
+async def serving(handler: Handler):
+    """A server on a free port of loopback that hands everything to one handler; yields its port."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def fine(_: web.Request) -> web.Response:
+    return web.Response(body=BODY)
+
+
+async def outcome(handler: Handler, *, max_body: int = 10_000):
+    async with serving(handler) as port, DirectScraper(loopback=True, max_body=max_body) as scraper:
+        return (await scraper.scrape([target(port)], 5))["a"]
+
+
+async def test_counters_are_read():
+    assert await outcome(fine) == PodCounters(requests=7)
+
+
+async def test_one_connection_is_kept():
+    connections = set()
+
+    async def handler(request: web.Request) -> web.Response:
+        connections.add(request.transport.get_extra_info("peername"))
+        return await fine(request)
+
+    async with serving(handler) as port, DirectScraper(loopback=True) as scraper:
+        for _ in range(3):
+            await scraper.scrape([target(port)], 5)
+    assert len(connections) == 1
+
+
+async def test_a_redirect_is_refused():
+    asked = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        raise web.HTTPFound("/elsewhere")
+
+    got = await outcome(handler)
+    assert isinstance(got, MetricsError)
+    assert got.trouble is Trouble.REFUSED
+    assert asked == ["/metrics"]
+
+
+async def test_an_error_page_is_refused():
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=503, body=BODY)
+
+    assert (await outcome(handler)).trouble is Trouble.REFUSED
+
+
+async def test_a_huge_body_is_cut_off():
+    sent = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(10_000):
+            await response.write(b"#" * 10_000)
+            sent += 10_000
+        return response
+
+    assert (await outcome(handler, max_body=100_000)).trouble is Trouble.TOO_LARGE
+    assert sent < 50_000_000
+
+
+async def test_a_compressed_body_is_refused():
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=b"x", headers={"Content-Encoding": "gzip"})
+
+    assert (await outcome(handler)).trouble is Trouble.REFUSED
+
+
+async def test_a_slow_pod_hurts_only_itself():
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving(slow) as bad, serving(fine) as good, DirectScraper(loopback=True) as scraper:
+        got = await scraper.scrape([target(bad, "bad"), target(good, "good")], 0.3)
+    assert got["bad"].trouble is Trouble.TIMEOUT
+    assert got["good"] == PodCounters(requests=7)
+
+
+async def test_garbage_and_silence_are_typed_errors():
+    async def garbage(_: web.Request) -> web.Response:
+        return web.Response(body=b"<html>")
+
+    assert (await outcome(garbage)).trouble is Trouble.MALFORMED
+    async with serving(fine) as port:
+        pass
+    async with DirectScraper(loopback=True) as scraper:
+        got = await scraper.scrape([target(port)], 1)
+    assert got["a"].trouble is Trouble.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "ip", ["169.254.169.254", "127.0.0.1", "::1", "0.0.0.0", "224.0.0.1", "fe80::1", "example.com", "1.2.3.4/x", ""]
+)
+def test_addresses_that_no_pod_has_are_not_asked(ip):
+    with pytest.raises(MetricsError) as caught:
+        address(target(3000, ip=ip))
+    assert caught.value.trouble is Trouble.REFUSED
+
+
+def test_an_address_is_asked_at_its_metrics():
+    assert str(address(target(3000, ip="10.1.2.3"))) == "http://10.1.2.3:3000/metrics"
+    assert str(address(target(3000, ip="fd00::7"))) == "http://[fd00::7]:3000/metrics"
+
+
+async def test_the_api_server_is_asked_with_the_users_credentials():
+    asked = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append((request.path, request.headers.get("Authorization")))
+        if "redirected" in request.path:
+            raise web.HTTPFound("https://elsewhere.example/")
+        return await fine(request)
+
+    async with serving(handler) as port:
+        configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
+        configuration.api_key["BearerToken"] = "Bearer user-token"
+        async with client.ApiClient(configuration) as api:
+            scraper = ProxyScraper(api)
+            got = await scraper.scrape([target(3000), target(3000, "b", name="redirected")], 5)
+            await scraper.close()
+    assert got["a"] == PodCounters(requests=7)
+    assert got["b"].trouble is Trouble.REFUSED
+    assert sorted(asked) == [
+        ("/api/v1/namespaces/shop/pods/iris-1:3000/proxy/metrics", "Bearer user-token"),
+        ("/api/v1/namespaces/shop/pods/redirected:3000/proxy/metrics", "Bearer user-token"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["../secrets", "a/b", "iris?x=1", "Iris", "", "a%2fb"])
+def test_what_is_no_name_reaches_no_url(name):
+    with pytest.raises(MetricsError) as caught:
+        proxy_path(target(3000, name=name))
+    assert caught.value.trouble is Trouble.REFUSED
