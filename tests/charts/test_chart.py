@@ -1,0 +1,146 @@
+"""The chart, rendered by a real helm."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from charts import generate
+
+
+def helm(*arguments):
+    """Run helm on the chart; returns the finished process."""
+    return subprocess.run(
+        [str(generate.find_helm()), *arguments], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def render(*values):
+    """Return the chart's objects by (kind, name, namespace)."""
+    result = helm("template", "ekiben", str(generate.CHART), "--namespace", "ekiben-system", *values)
+    assert result.returncode == 0, result.stderr
+    objects = [body for body in yaml.safe_load_all(result.stdout) if body]
+    return {(o["kind"], o["metadata"]["name"], o["metadata"].get("namespace", "")): o for o in objects}
+
+
+@pytest.fixture(scope="module")
+def chart():
+    """Return the chart's objects with zero values."""
+    return render()
+
+
+def rules(objects):
+    """Yield every rule of the operator's own roles."""
+    for (kind, name, _namespace), body in objects.items():
+        if kind in ("Role", "ClusterRole") and not name.endswith(("-view", "-edit")):
+            yield from body["rules"]
+
+
+def operator(objects):
+    """Return the operator's Deployment."""
+    return objects["Deployment", "ekiben", "ekiben-system"]
+
+
+def test_install_yaml_is_the_rendering():
+    stale = generate.differing({generate.INSTALL_FILE: generate.install(generate.find_helm())})
+    assert not stale, "run `make generate` and commit manifests/install.yaml"
+
+
+def test_lint_finds_nothing():
+    result = helm("lint", "--strict", str(generate.CHART))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_everything_has_a_namespace_or_belongs_to_the_cluster(chart):
+    cluster_wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    for kind, name, namespace in chart:
+        assert (kind in cluster_wide) != bool(namespace), (kind, name)
+
+
+def test_the_operators_role_is_no_ladder(chart):
+    found = list(rules(chart))
+    assert found
+    for rule in found:
+        assert "*" not in rule["apiGroups"] + rule["resources"] + rule["verbs"]
+        assert not {"secrets", "configmaps", "pods/proxy", "pods/exec", "pods/log", "serviceaccounts", "roles"} & set(
+            rule["resources"]
+        )
+        assert not {"impersonate", "escalate", "bind", "deletecollection"} & set(rule["verbs"])
+
+
+def test_the_operator_never_writes_a_spec(chart):
+    verbs = {verb for rule in rules(chart) if "modeldeployments" in rule["resources"] for verb in rule["verbs"]}
+    assert verbs == {"get", "list", "watch"}
+
+
+def test_the_operator_is_restricted(chart):
+    spec = operator(chart)["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    context = spec["containers"][0]["securityContext"]
+    assert context == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_the_operators_settings_are_known_to_it(chart):
+    from ekiben.operator.settings import Settings
+
+    for objects in (chart, render("--set", "watchNamespaces={a,b}")):
+        environment = {
+            v["name"]: v["value"]
+            for v in operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
+            if "value" in v
+        }
+        settings = Settings.load(environment)
+        assert settings.gateway_namespace == "ekiben-gateway"
+    assert settings.namespaces == ("a", "b")
+
+
+def test_the_crd_is_upgraded_with_the_chart_and_stays_after_it(chart):
+    from ekiben.api.crd import CRD_NAME, crd
+
+    body = chart["CustomResourceDefinition", CRD_NAME, ""]
+    assert body["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert body["spec"] == crd()["spec"]
+    assert ("CustomResourceDefinition", CRD_NAME, "") not in render("--set", "crds.install=false")
+
+
+def test_with_namespaces_the_operator_has_no_right_outside_of_them():
+    objects = render("--set", "watchNamespaces={shop,ads}")
+    assert not [key for key in objects if key[0] == "ClusterRoleBinding"]
+    assert {key[2] for key in objects if key[0] == "Role"} == {"shop", "ads", "ekiben-gateway", "ekiben-system"}
+    gateway_only = objects["Role", "ekiben-gateway", "ekiben-gateway"]["rules"]
+    assert gateway_only == [{"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways"], "verbs": ["get"]}]
+
+
+def test_a_digest_wins_over_a_tag():
+    digest = "sha256:" + "a" * 64
+    container = operator(render("--set", f"image.digest={digest},image.tag=x"))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container[0]["image"] == f"ekiben-operator@{digest}"
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("gatway.name=x", "gatway"),
+        ("image.digest=abc", "digest"),
+        ("domain=no domain", "domain"),
+        ("watchNamespaces=shop", "watchNamespaces"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused(value, named):
+    result = helm("template", "ekiben", str(generate.CHART), "--set", value)
+    assert result.returncode
+    assert named in result.stderr
+
+
+def test_a_release_of_another_name_has_names_of_its_own():
+    objects = render("--set", "rbac.aggregate=true")
+    other = helm("template", "blue", str(generate.CHART), "--namespace", "n").stdout
+    assert "name: blue-ekiben" in other
+    assert ("Service", "ekiben-metrics", "ekiben-system") in objects
