@@ -64,7 +64,7 @@ def _numbers(state: State, name: str, metric: Metric) -> MetricEvidence:
         canary_requests=totals.canary_trials,
         stable_events=totals.baseline_events,
         stable_requests=totals.baseline_trials,
-        odds_ratio=round(odds_ratio(totals), 3) if totals.compares else None,
+        odds_ratio=round(odds_ratio(totals), 3) if _estimable(totals) else None,
         boundary=state.boundary if name == "latency" else None,
         regressed=_scaled(log(metric.share) + metric.wealth.log_wealth, config.alpha),
         not_worse=_scaled(metric.log_not_worse, config.beta),
@@ -76,6 +76,10 @@ def odds_ratio(totals: Table) -> float:
     quick_canary = totals.canary_trials - totals.canary_events + 0.5
     quick_baseline = totals.baseline_trials - totals.baseline_events + 0.5
     return (totals.canary_events + 0.5) * quick_baseline / (quick_canary * (totals.baseline_events + 0.5))
+
+
+def _estimable(totals: Table) -> bool:
+    return totals.compares and totals.canary_events + totals.baseline_events > 0
 
 
 def _scaled(log_e: float, probability: float) -> float:
@@ -104,7 +108,8 @@ def _sentence(state: State, name: str, metric: Metric, kind: Kind) -> str:
             f"{_seconds(state.boundary or 0.0)}"
         )
     stable = f"{_number(totals.baseline_events)} of {_number(totals.baseline_trials)} of the stable"
-    text = f"{name}: {canary} against {stable} (odds ratio about {_short(odds_ratio(totals))})"
+    estimate = f" (odds ratio about {_short(odds_ratio(totals))})" if _estimable(totals) else ""
+    text = f"{name}: {canary} against {stable}{estimate}"
     if kind != "NotWorse":
         evidence = metric.share * exp(metric.wealth.log_wealth)
         text += f"; evidence of a regression {_short(evidence)} : 1, needs {_short(1 / config.alpha)} : 1"

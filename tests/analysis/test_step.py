@@ -1,0 +1,245 @@
+"""The whole analysis, block by block."""
+
+import time
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ekiben.analysis import (
+    Block,
+    BlockError,
+    Config,
+    Counts,
+    Histogram,
+    LatencyMode,
+    State,
+    StateError,
+    initial,
+    log_evidence,
+    settle_seconds,
+    step,
+    verdict,
+)
+from ekiben.api.rollout import Analysis
+
+BOUNDS = (0.01, 0.1, 1.0)
+STABLE = Histogram(BOUNDS, (500, 9000, 450, 50))
+
+
+def counts(n: int, errors: int, slow: int = 0) -> Counts:
+    return Counts(n, errors, (0, n - errors - slow, slow, 0))
+
+
+def block(name: object, canary: Counts, baseline: Counts) -> Block:
+    return Block(str(name), 0.0, {"c": canary}, {"b": baseline}, BOUNDS)
+
+
+def run(state: State, blocks: list[Block]) -> State:
+    for each in blocks:
+        state, _ = step(state, each)
+    return state
+
+
+@st.composite
+def blocks(draw: st.DrawFn, most: int = 60) -> list[Block]:
+    made = []
+    for name in range(draw(st.integers(1, 8))):
+        arms = []
+        for _ in range(2):
+            n = draw(st.integers(0, most))
+            errors = draw(st.integers(0, n))
+            arms.append(counts(n, errors, draw(st.integers(0, n - errors))))
+        made.append(block(name, *arms))
+    return made
+
+
+@given(blocks())
+@settings(deadline=None, max_examples=50)
+def test_restoring_after_each_block_is_the_same_as_going_on(stream):
+    straight, restored = initial(Config(), STABLE), initial(Config(), STABLE)
+    for each in stream:
+        straight, said = step(straight, each)
+        text = restored.to_json()
+        assert len(text) <= 8192
+        restored, said_again = step(State.from_json(text), each)
+        assert restored == straight
+        assert said_again == said == verdict(restored)
+
+
+@given(blocks())
+@settings(deadline=None, max_examples=50)
+def test_a_repeated_block_changes_nothing(stream):
+    state = initial(Config(), STABLE)
+    for each in stream:
+        state, said = step(state, each)
+        again, said_again = step(state, each)
+        assert again == state
+        assert said_again == said
+
+
+@given(blocks(), st.integers(0, 50))
+@settings(deadline=None, max_examples=50)
+def test_blocks_of_one_arm_alone_change_nothing_but_the_ids(stream, n):
+    state = run(initial(Config(), STABLE), stream)
+    lone = counts(n, n // 2)
+    after = run(state, [block("one arm", lone, Counts()), block("other arm", Counts(), lone)])
+    assert replace(after, ids=()) == replace(state, ids=())
+
+
+def test_a_late_regression_is_found():
+    healthy = [block(n, counts(20, n % 5 == 0), counts(180, 2)) for n in range(500)]
+    ill = [block(f"ill {n}", counts(20, 2), counts(180, 2)) for n in range(20)]
+    state = run(initial(Config(), STABLE), healthy)
+    assert not state.regressed
+    assert run(state, ill).regressed
+
+
+def test_regressed_stays():
+    state = run(initial(Config(), STABLE), [block(n, counts(20, 10), counts(180, 1)) for n in range(3)])
+    assert state.regressed
+    after, said = step(state, block("fine", counts(2000, 0), counts(18000, 9000)))
+    assert said.kind == "Regressed"
+    assert after == state
+
+
+@pytest.mark.parametrize("which", ["errors", "latency"])
+def test_one_metric_convicts_alone(which):
+    state = initial(Config(), STABLE)
+    canary = counts(20, 6, 0) if which == "errors" else counts(20, 0, 18)
+    state = run(state, [block(n, canary, counts(180, 1, 9)) for n in range(30)])
+    said = verdict(state)
+    assert said.kind == "Regressed"
+    assert {metric.name: metric.regressed >= 1 for metric in said.metrics} == {
+        "errors": which == "errors",
+        "latency": which == "latency",
+    }
+    assert log_evidence(state) == pytest.approx(log(100), abs=0.02)
+
+
+def test_every_metric_has_to_pass():
+    fine = [block(n, counts(20, 0, 1), counts(180, 1, 9)) for n in range(60)]
+    undecided = [block(n, counts(20, 0, 2), counts(180, 1, 9)) for n in range(60)]
+    assert verdict(run(initial(Config(), STABLE), fine)).kind == "NotWorse"
+    assert verdict(run(initial(Config(latency_tolerance=3), STABLE), undecided)).kind == "Unknown"
+
+
+def test_regressed_wins_a_tie():
+    state = run(initial(Config(), STABLE), [block(n, counts(20, 0, 1), counts(180, 1, 9)) for n in range(60)])
+    assert verdict(state).kind == "NotWorse"
+    assert verdict(replace(state, regressed=True)).kind == "Regressed"
+
+
+def test_a_slowdown_within_tolerance_is_no_regression():
+    rng = np.random.default_rng(5)
+    bounds = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+    def answers(n: int, median: float) -> Counts:
+        drawn = np.exp(rng.normal(log(median), 0.6, n))
+        return Counts(n, 0, tuple(int(c) for c in np.histogram(drawn, [0, *bounds, np.inf])[0]))
+
+    stable = Histogram(bounds, answers(20_000, 0.08).hist)
+    verdicts = {}
+    for slower in (1.05, 1.5):
+        state = initial(Config(), stable)
+        for name in range(300):
+            state, _ = step(
+                state, Block(str(name), 0, {"c": answers(20, 0.08 * slower)}, {"b": answers(180, 0.08)}, bounds)
+            )
+        verdicts[slower] = state.regressed
+    assert verdicts == {1.05: False, 1.5: True}
+
+
+def test_without_a_histogram_latency_is_left_out_and_said():
+    state = run(initial(Config(), None), [block(n, counts(20, 0), counts(180, 1)) for n in range(80)])
+    said = verdict(state)
+    assert state.mode is LatencyMode.ABSENT
+    assert said.kind == "NotWorse"
+    assert "latency: left out" in said.because
+    assert [metric.name for metric in said.metrics] == ["errors"]
+
+
+def test_without_answers_latency_is_undecided_and_never_passes():
+    state = initial(Config(), Histogram((), (0,)))
+    state = run(state, [Block(str(n), 0, {"c": Counts(20)}, {"b": Counts(180)}) for n in range(200)])
+    said = verdict(state)
+    assert state.mode is LatencyMode.PENDING
+    assert said.kind == "Unknown"
+    assert "latency: undecided" in said.because
+
+
+def test_a_late_boundary_rests_on_earlier_blocks_alone():
+    state = initial(Config(), Histogram((), (0,)))
+    state, said = step(state, block(0, counts(20, 0, 20), counts(180, 0)))
+    assert state.boundary == 0.1
+    assert said.metrics[1].canary_requests == 0
+    _, said = step(state, block(1, counts(20, 0, 1), counts(180, 0, 9)))
+    assert (said.metrics[1].canary_events, said.metrics[1].canary_requests) == (1, 20)
+
+
+def test_words_carry_the_numbers():
+    state = run(initial(Config(), STABLE), [block(0, counts(412, 37), counts(3710, 4))])
+    said = verdict(state)
+    assert said.because.startswith(
+        "errors: 37 of 412 requests of the canary against 4 of 3,710 of the stable (odds ratio about 82); "
+        "evidence of a regression 100 : 1, needs 100 : 1; latency: 0 of 375 answers of the canary slower than 100 ms"
+    )
+    assert len(said.because) <= 2048
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version":2}', '{"version":1}', '{"version":1,"config":7}'])
+def test_a_state_that_cannot_be_read_is_a_clear_error(text):
+    with pytest.raises(StateError):
+        State.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: Block("", 0), "1 to 64 characters"),
+        (lambda: Block("a", 0, bounds=(1.0, 0.5)), "bounds rise"),
+        (lambda: Block("a", 0, bounds=(0.0,)), "above 0"),
+        (lambda: Block("a", 0, {"p": Counts(-1)}), "canary, pod 'p': a count is negative"),
+        (lambda: Block("a", 0, {}, {"p": Counts(1, 2)}), "baseline, pod 'p': 2 errors among only 1 requests"),
+        (lambda: Block("a", 0, {"p": Counts(1, 0, (1,))}, bounds=(0.1,)), "1 buckets, its bounds make 2"),
+    ],
+)
+def test_a_block_that_contradicts_itself_is_refused(made, message):
+    with pytest.raises(BlockError, match=message):
+        made()
+
+
+@pytest.mark.parametrize("wrong", [{"alpha": 0}, {"beta": 1}, {"delta": 2}, {"error_tolerance": 0.9}, {"rho": 1}])
+def test_numbers_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Config(**wrong)
+
+
+def test_the_defaults_are_the_resources():
+    assert Config.of(Analysis()) == Config()
+
+
+def test_settle_time():
+    assert settle_seconds(1, None, 60) == 2
+    assert settle_seconds(1, 0.2, 60) == 2
+    assert settle_seconds(1, 10, 60) == 20
+    assert settle_seconds(1, 50, 60) == 60
+
+
+@pytest.mark.parametrize("n", [10, 1000, 4000])
+def test_a_block_takes_a_millisecond_a_metric_at_most(n):
+    state = initial(Config(alpha=1e-9), STABLE)
+    rng = np.random.default_rng(0)
+    stream = [
+        block(i, counts(n, rng.binomial(n // 2, 0.05), n // 20), counts(9 * n, rng.binomial(4 * n, 0.05), n // 2))
+        for i in range(40)
+    ]
+    taken = []
+    for each in stream:
+        began = time.process_time()
+        state, _ = step(state, each)
+        taken.append(time.process_time() - began)
+    assert sorted(taken)[20] < 0.002
