@@ -26,7 +26,7 @@ def operator() -> None:
     type=click.Choice(["auto", "direct", "proxy"]),
     help="Read the pods' counters by their IP, or through the API server; default: direct in a cluster, proxy outside.",
 )
-@click.option("--port", "http_port", type=int, help="Port of /metrics, /livez and /readyz; default 8080, 0 takes a free one.")
+@click.option("--port", "http_port", type=int, help="Port of /metrics and /livez; default 8080, 0 takes any.")
 @click.option("--public-port", type=int, help="Port in the URLs that status shows; default: the gateway's own.")
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="Default: json in a cluster, text outside.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: info.")

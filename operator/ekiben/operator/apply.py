@@ -27,6 +27,8 @@ class BlockedError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.new = False
+        """Not told in the status before."""
 
 
 class Applier:

@@ -38,7 +38,7 @@ def configured(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False  # Events are told by the plan, not by log lines
     settings.peering.standalone = True  # a Lease decides who acts
     settings.scanning.disabled = True  # needs no right to watch namespaces and CRDs
-    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.server_timeout = int(WATCH_SECONDS)  # "300.0" is refused by the API server
     settings.watching.client_timeout = WATCH_SECONDS + 20
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = 70  # bookmarks come every 60 s

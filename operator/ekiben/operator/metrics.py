@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections import Counter as Count
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import generate_latest
 
 from ekiben.api.status import Phase, Status
@@ -19,6 +27,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the age of a counter is nobody's question, and doubles the series
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         own = self.registry

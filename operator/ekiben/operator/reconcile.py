@@ -80,7 +80,7 @@ class Reconciler:
         except BlockedError as error:
             result = "blocked"
             self._queue.add(key, _BLOCKED_AGAIN)
-            log.warning("Blocked (%s): %s", error.reason, error.message)
+            log.log(logging.WARNING if error.new else logging.DEBUG, "Blocked (%s): %s", error.reason, error.message)
         except ClusterError as error:
             result = "error"
             log.warning("%s; looking again in %.1f s", error.message, self._queue.retry(key))
@@ -104,6 +104,7 @@ class Reconciler:
             return await self._carry_out(key, raw)
         except BlockedError as error:
             if await status.write_blocked(self._cluster, raw, error.reason, error.message, self._now()):
+                error.new = True
                 await tell(self._cluster, raw, "Warning", error.reason, error.message)
             raise
 

@@ -91,7 +91,12 @@ async def _lead(
     )
     kopf_settings = kopf.OperatorSettings()
     handlers.configured(kopf_settings)
-    registry = handlers.registry(state.queue, source, state, watchers.close)
+
+    async def stopping() -> None:
+        stop.set()  # kopf otherwise waits five seconds for its own task that waits for this flag
+        await watchers.close()
+
+    registry = handlers.registry(state.queue, source, state, stopping)
     # The workers are there before the first event is. They are never expected to end: the first of these tasks that
     # does ends the process.
     tasks = [asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(settings.concurrency)]
