@@ -118,10 +118,9 @@ def test_with_namespaces_the_operator_has_no_right_outside_of_them():
 
 def test_a_digest_wins_over_a_tag():
     digest = "sha256:" + "a" * 64
-    container = operator(render("--set", f"image.digest={digest},image.tag=x"))["spec"]["template"]["spec"][
-        "containers"
-    ]
-    assert container[0]["image"] == f"ekiben-operator@{digest}"
+    objects = render("--set", f"image.digest={digest},image.tag=x")
+    spec = operator(objects)["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == f"ekiben-operator@{digest}"
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_the_users_variables_win():
 
 def test_a_tmp_of_the_users_own_takes_the_place_of_the_default():
     model = {"volumes": [{"name": "big", "mountPath": "/tmp", "emptyDirSize": "10Gi"}]}
-    assert container(model)["volumeMounts"] == [{"name": "big", "mountPath": "/tmp", "readOnly": False}]
+    assert container(model)["volumeMounts"] == [{"name": "big", "mountPath": "/tmp"}]
     assert pod(model)["spec"]["volumes"] == [{"name": "big", "emptyDir": {"sizeLimit": "10Gi"}}]
 
 

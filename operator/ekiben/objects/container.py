@@ -94,17 +94,13 @@ def probes(wanted: Probes, server: ModelServer) -> dict[str, Any]:
 
 def mounts(model: Model) -> list[dict[str, Any]]:
     """Return the mounts: the user's volumes, and a /tmp that can be written unless the user has put something there."""
+    # `readOnly: false` is left out, as the API server leaves it out.
     result = [
-        {
-            "name": volume.name,
-            "mountPath": volume.mount_path,
-            "readOnly": volume.read_only and volume.empty_dir_size is None,
-        }
+        {"name": volume.name, "mountPath": volume.mount_path}
+        | ({"readOnly": True} if volume.read_only and volume.empty_dir_size is None else {})
         for volume in model.volumes or ()
     ]
-    if has_own_tmp(model):
-        return result
-    return [{"name": TMP_VOLUME, "mountPath": TMP_PATH, "readOnly": False}, *result]
+    return result if has_own_tmp(model) else [{"name": TMP_VOLUME, "mountPath": TMP_PATH}, *result]
 
 
 def has_own_tmp(model: Model) -> bool:

@@ -98,9 +98,8 @@ def _volumes(model: Model) -> list[dict[str, Any]]:
 
 def _volume(volume: Volume) -> dict[str, Any]:
     if volume.persistent_volume_claim is not None:
-        source: dict[str, Any] = {
-            "persistentVolumeClaim": {"claimName": volume.persistent_volume_claim, "readOnly": volume.read_only}
-        }
+        claim: dict[str, Any] = {"claimName": volume.persistent_volume_claim}
+        source: dict[str, Any] = {"persistentVolumeClaim": claim | ({"readOnly": True} if volume.read_only else {})}
     elif volume.config_map is not None:
         source = {"configMap": {"name": volume.config_map}}
     elif volume.secret is not None:
