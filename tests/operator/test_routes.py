@@ -46,6 +46,8 @@ def test_a_refusal_says_what_to_do():
     assert not done
     assert "Gateway ekiben does not take the route: NotAllowedByListeners" in problem
     assert "allowedRoutes" in problem
-    done, problem = acknowledged(route(condition("Accepted"), condition("ResolvedRefs", "False", reason="BackendNotFound")))
+    done, problem = acknowledged(
+        route(condition("Accepted"), condition("ResolvedRefs", "False", reason="BackendNotFound"))
+    )
     assert not done
     assert "BackendNotFound" in problem

@@ -14,7 +14,9 @@ def test_nothing_has_to_be_set():
 
 
 def test_flags_go_before_the_environment():
-    settings = Settings.load({"EKIBEN_HTTP_PORT": "1", "EKIBEN_NAMESPACES": "a, b"}, http_port=2, scrape=None, namespaces=())
+    settings = Settings.load(
+        {"EKIBEN_HTTP_PORT": "1", "EKIBEN_NAMESPACES": "a, b"}, http_port=2, scrape=None, namespaces=()
+    )
     assert settings.http_port == 2
     assert settings.namespaces == ("a", "b")
 

@@ -1,0 +1,196 @@
+"""One look at a resource: what is written, in which order, and what happens when it is refused."""
+
+import asyncio
+
+import pytest
+
+from ekiben.cluster import kinds
+from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from ekiben.operator.apply import BlockedError
+from ekiben.operator.queue import Key
+
+KEY = Key("shop", "iris")
+
+
+async def until(true):
+    """Wait for a condition, ten seconds at most."""
+    for _ in range(10_000):
+        if true():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the condition did not come true")
+
+
+def total(world):
+    samples = world.metrics.reconciles.collect()[0].samples
+    return sum(sample.value for sample in samples)
+
+
+async def work(world, results):
+    """Let one worker handle the resource until so many results are counted."""
+    world.queue.add(KEY)
+    task = asyncio.create_task(world.reconciler.work())
+
+    await until(lambda: total(world) >= results)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_first_revision_comes_up_in_the_order_that_is_safe(world):
+    world.apply()
+    await world.settle()
+    writes = world.cluster.writes
+    revision = world.status["stable"]["revision"]
+    order = [
+        f"create Deployment iris-{revision}",
+        f"apply Service iris-{revision}",
+        f"apply HorizontalPodAutoscaler iris-{revision}",
+        "apply HTTPRoute iris",
+        "apply Service iris",
+    ]
+    assert [writes.index(write) for write in order] == sorted(writes.index(write) for write in order)
+    assert world.status["phase"] == "Stable"
+    assert world.status["url"] == "http://iris.shop.ekiben.localhost/"
+    assert world.condition("Available")["status"] == "True"
+
+
+async def test_a_settled_resource_is_not_written(world):
+    world.apply()
+    await world.settle()
+    world.cluster.writes.clear()
+    await world.settle(5)
+    assert world.cluster.writes == []
+
+
+async def test_a_service_that_drifted_is_put_right_and_a_template_is_left_alone(world):
+    world.apply()
+    await world.settle()
+    name = f"iris-{world.status['stable']['revision']}"
+    service = world.cluster.objects["Service", "shop", name]
+    world.cluster.put(kinds.SERVICE, {**service, "spec": {**service["spec"], "selector": {"a": "b"}}})
+    deployment = world.cluster.objects["Deployment", "shop", name]
+    deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+    world.cluster.writes.clear()
+    await world.settle()
+    assert world.cluster.writes == [f"apply Service {name}"]
+    assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 1
+
+
+async def test_what_belongs_to_somebody_else_is_not_taken_over(world):
+    own = {"metadata": {"namespace": "shop", "name": "iris"}, "spec": {"selector": {"mine": "yes"}}}
+    world.cluster.put(kinds.SERVICE, own)
+    world.apply()
+    with pytest.raises(BlockedError, match="does not belong to this ModelDeployment"):
+        await world.settle()
+    assert world.cluster.objects["Service", "shop", "iris"]["spec"] == own["spec"]
+    assert world.status["phase"] == "Degraded"
+    assert world.condition("Degraded")["reason"] == "NameTaken"
+    world.cluster.drop(kinds.SERVICE, "shop", "iris")
+    await world.settle()
+    assert world.status["phase"] == "Stable"
+    assert world.condition("Degraded") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(InvalidError("spec.x: too large", 422), "Invalid"), (ForbiddenError("exceeded quota", 403), "Forbidden")],
+)
+async def test_what_the_api_server_refuses_is_told_once_and_hurts_nobody_else(world, error, reason):
+    world.cluster.refuse["create", "Deployment"] = error
+    world.apply()
+    for _ in range(3):
+        with pytest.raises(BlockedError):
+            await world.reconciler.look(KEY)
+    assert world.condition("Degraded")["reason"] == reason
+    assert error.message in world.condition("Degraded")["message"]
+    assert [write for write in world.cluster.writes if "Event" not in write] == ["update status ModelDeployment iris"]
+    await work(world, 1)
+    assert world.metrics.reconciles.labels("blocked")._value.get() == 1
+
+
+async def test_a_resource_that_cannot_be_read_is_told_so(world):
+    world.apply(unheard={"of": 1})
+    with pytest.raises(BlockedError, match=r"cannot read spec\.unheard"):
+        await world.reconciler.look(KEY)
+    assert world.condition("Degraded")["reason"] == "Unreadable"
+
+
+async def test_after_a_conflict_it_is_read_again_at_once(world):
+    world.apply()
+    real = world.cluster.replace
+    failures = [ConflictError("the object has been modified", 409)]
+
+    async def replace(*args):
+        if failures:
+            raise failures.pop()
+        return await real(*args)
+
+    world.cluster.replace = replace
+    await work(world, 2)
+    assert world.metrics.reconciles.labels("conflict")._value.get() == 1
+    assert world.metrics.reconciles.labels("ok")._value.get() == 1
+
+
+async def test_a_second_leader_meets_a_conflict(world):
+    """Two operators that read the same state: the slower one's weights and status are refused."""
+    world.apply()
+    await world.settle()
+    raw = await world.cluster.get(kinds.MODEL_DEPLOYMENT, *KEY)
+    route = await world.cluster.get(kinds.HTTP_ROUTE, *KEY)
+    world.cluster.put(kinds.MODEL_DEPLOYMENT, {**world.resource, "status": {**world.status, "replicas": 7}})
+    world.cluster.put(kinds.HTTP_ROUTE, {**route, "metadata": {**route["metadata"], "labels": {"a": "b"}}})
+    with pytest.raises(ConflictError):
+        await world.cluster.replace(kinds.MODEL_DEPLOYMENT, "shop", raw, "status")
+    with pytest.raises(ConflictError):
+        await world.cluster.apply(kinds.HTTP_ROUTE, "shop", route, route["metadata"]["resourceVersion"])
+
+
+async def test_an_api_server_that_is_away_is_asked_again_later(world):
+    async def away(*_):
+        raise UnavailableError("No answer")
+
+    world.cluster.find = away
+    await work(world, 1)
+    assert world.metrics.reconciles.labels("error")._value.get() == 1
+    world.queue.forget(KEY)
+
+
+async def test_a_defect_met_by_one_resource_does_not_stop_the_worker(world, monkeypatch):
+    world.apply()
+    monkeypatch.setattr("ekiben.operator.reconcile.decide", lambda *_: 1 / 0)
+    await work(world, 1)
+    assert world.metrics.reconciles.labels("defect")._value.get() == 1
+    world.queue.forget(KEY)
+
+
+async def test_a_gateway_that_is_missing_is_told(world):
+    world.cluster.drop(kinds.GATEWAY, "ekiben-gateway", "ekiben")
+    world.apply()
+    await world.settle()
+    assert "there is no Gateway ekiben in namespace ekiben-gateway" in world.condition("RouteAccepted")["message"]
+
+
+async def test_a_changed_model_becomes_a_canary_that_is_watched(world):
+    world.apply()
+    await world.settle()
+    world.apply(image="x:2")
+    await world.settle()
+    assert world.status["phase"] == "Canary"
+    assert world.watchers.evidence(KEY).revision == world.status["canary"]["revision"]
+    weights = [
+        item["weight"]
+        for item in world.cluster.objects["HTTPRoute", "shop", "iris"]["spec"]["rules"][-1]["backendRefs"]
+    ]
+    assert weights == [95, 5]
+
+
+async def test_a_resource_that_is_gone_leaves_nothing_behind(world):
+    world.apply()
+    await world.settle()
+    world.apply(image="x:2")
+    await world.settle()
+    world.cluster.drop(kinds.MODEL_DEPLOYMENT, "shop", "iris")
+    assert await world.reconciler.look(KEY) is None
+    assert world.watchers.evidence(KEY) is None
+    assert 'name="iris"' not in world.metrics.exposition().decode()
