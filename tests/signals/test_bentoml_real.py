@@ -5,6 +5,7 @@ import time
 
 from ekiben.signals.bentoml import parse
 from ekiben.signals.counters import PodCounters
+from ekiben.signals.scrape import DirectScraper, ScrapeTarget
 
 
 def counters(bento) -> PodCounters:
@@ -55,3 +56,10 @@ def test_a_request_on_its_way_is_in_flight(bento):
     after = until(bento, lambda c: c.in_flight == 0)
     assert after.in_flight == 0
     assert after.requests == before.requests + 1
+
+
+async def test_the_scraper_reads_a_real_server(bento):
+    target = ScrapeTarget("uid", "tiny", "ns", "127.0.0.1", bento.port, "r1")
+    async with DirectScraper(loopback=True) as scraper:
+        got = (await scraper.scrape([target], 5))["uid"]
+    assert got == counters(bento)
