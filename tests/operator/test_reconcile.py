@@ -109,6 +109,18 @@ async def test_what_the_api_server_refuses_is_told_once_and_hurts_nobody_else(wo
     assert world.metrics.reconciles.labels("blocked")._value.get() == 1
 
 
+async def test_a_missing_right_to_read_is_told_too(world):
+    world.apply()
+
+    async def refused(*_):
+        raise ForbiddenError("ekiben may not list pods", 403)
+
+    world.cluster.list = refused
+    with pytest.raises(BlockedError):
+        await world.reconciler.look(KEY)
+    assert world.condition("Degraded")["message"] == "ekiben may not list pods"
+
+
 async def test_a_resource_that_cannot_be_read_is_told_so(world):
     world.apply(unheard={"of": 1})
     with pytest.raises(BlockedError, match=r"cannot read spec\.unheard"):

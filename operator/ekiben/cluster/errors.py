@@ -84,7 +84,7 @@ def _forbidden(message: str, what: str) -> str:
     match = _RBAC.search(message)
     if not match:  # a quota, Pod Security or another admission rule: its own words say it best
         return f"{message} ({what})"
-    group = match["g"] or "the core API group"
+    group = f"API group {match['g']}" if match["g"] else "the core API group"
     return (
         f"ekiben may not {match['verb']} {match['resource']} ({what}): "
         f"give {match['user']} a role with the verb {match['verb']!r} for {match['resource']!r} in {group}"

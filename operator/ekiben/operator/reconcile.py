@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.cluster.errors import ClusterError, ConflictError
+from ekiben.cluster.errors import ClusterError, ConflictError, ForbiddenError
 from ekiben.cluster.events import tell
 from ekiben.objects.problems import problems
 from ekiben.objects.settings import Settings as Rendering
@@ -113,8 +113,11 @@ class Reconciler:
         found = problems(resource, self._rendering)
         if found:
             raise BlockedError("Unusable", "; ".join(found))
-        world = await self._observer.read(raw, resource)
-        await self._watchers.follow(key, world, self._now())
+        try:
+            world = await self._observer.read(raw, resource)
+            await self._watchers.follow(key, world, self._now())
+        except ForbiddenError as error:
+            raise BlockedError("Forbidden", error.message) from error
         seen = observation(world, self._watchers.evidence(key), self._watchers.drains(key))
         if seen.route is None and world.foreign_route:
             raise BlockedError("NameTaken", f"an HTTPRoute named {key.name} exists and is not ekiben's: rename it")

@@ -122,6 +122,9 @@ async def _lead(
         await _cancel([watching])
         await watchers.close()
     for task in done:
+        error = task.exception()
+        if task is watching and error:
+            raise StartError(f"Watching the cluster ended: {error}") from error
         task.result()
 
 
