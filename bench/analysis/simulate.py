@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf, log
+from zlib import crc32
 
 import numpy as np
 
@@ -32,9 +33,14 @@ class Traffic:
     duration: float = 3600.0
 
 
+def generator(traffic: Traffic, seed: int) -> np.random.Generator:
+    """Return the source of chance of one stream; families share none of it."""
+    return np.random.default_rng([crc32(repr(traffic).encode()), seed])
+
+
 def one_metric(traffic: Traffic, seed: int, alpha: float) -> float:
     """Return the second of the conviction by errors alone, the whole of alpha on them and nothing tolerated; or inf."""
-    rng = np.random.default_rng(seed)
+    rng = generator(traffic, seed)
     wealth, goal = Wealth(), log(1 / alpha)
     for look in range(1, int(traffic.duration / traffic.look) + 1):
         n = rng.poisson(traffic.requests * traffic.look)
@@ -51,7 +57,7 @@ def one_metric(traffic: Traffic, seed: int, alpha: float) -> float:
 
 def whole_procedure(traffic: Traffic, seed: int, config: Config) -> tuple[str, float]:
     """Return the first verdict and its second, of the procedure as it stands; ("Unknown", inf) without one."""
-    rng = np.random.default_rng(seed)
+    rng = generator(traffic, seed)
     before = _arm(rng, 5000, traffic.stable, 1.0)
     state = initial(config, Histogram(BOUNDS, before.hist))
     passed = inf

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import nchypergeom_fisher
+from scipy.stats import hypergeom, nchypergeom_fisher
 
 from ekiben.analysis.block import Table
 from ekiben.analysis.hypergeometric import log_pmf, support
@@ -112,6 +112,23 @@ def test_one_more_error_of_the_canary_never_lowers_the_evidence_before_boosting(
         return
     now = bet(Wealth(), table, log(1.15)).log_e(table.canary_events)[0]
     assert bet(Wealth(), worse, log(1.15)).log_e(worse.canary_events)[0] >= now - 1e-12
+
+
+def test_a_long_stream_stays_a_martingale():
+    rng = np.random.default_rng(3)
+    wealth = Wealth()
+    for number in range(150):
+        canary, baseline = int(rng.poisson(100)), int(rng.poisson(900))
+        table = Table(int(rng.binomial(canary, 0.012)), canary, int(rng.binomial(baseline, 0.01)), baseline)
+        events = table.canary_events + table.baseline_events
+        if number % 10 == 0:
+            expected = 0.0
+            for x in range(min(events, canary) + 1):
+                other = advance(wealth, Table(x, canary, events - x, baseline), log_w0=0.0, log_goal=GOAL)
+                likely = hypergeom.pmf(x, canary + baseline, events, canary)
+                expected += likely * exp(other.log_wealth - wealth.log_wealth)
+            assert expected == pytest.approx(1, abs=1e-12)
+        wealth = advance(wealth, table, log_w0=0.0, log_goal=GOAL)
 
 
 def test_an_extreme_block_overflows_nothing():

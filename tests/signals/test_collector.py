@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ekiben.analysis import Config
 from ekiben.signals.collector import Collector, tick_seconds
@@ -320,6 +322,35 @@ async def test_little_traffic_makes_longer_blocks(world):
 async def test_a_scrape_takes_less_than_a_tick(world):
     await started(world)
     assert max(world.timeouts) < 1
+
+
+POD = st.one_of(
+    st.none(),
+    st.builds(
+        lambda requests, errors, hist, flight: PodCounters(
+            requests + errors, errors, hist, BOUNDS[: len(hist) - 1], flight
+        ),
+        st.integers(0, 200),
+        st.integers(0, 50),
+        st.sampled_from([(), (5, 9), (40, 2, 1), (1, 2, 3, 4), (100, 90, 80, 70)]),
+        st.integers(0, 3),
+    ),
+)
+
+
+@given(st.lists(st.lists(POD, min_size=4, max_size=4), min_size=8, max_size=25))
+@settings(deadline=None, max_examples=50)
+def test_whatever_pods_say_no_tick_fails(ticks):
+    world = World()
+    world.add("stable-0", "stable-1", "canary-0", "canary-1")
+    made = collector(world, timeout=5.0)
+    for now, answers in enumerate(ticks):
+        made.weight_acknowledged(min(10 * now, 50), now)
+        down = MetricsError(Trouble.MALFORMED, "nonsense")
+        made.observe(world.targets(), {u: a or down for u, a in zip(world.pods, answers, strict=True)}, now)
+        evidence = made.evidence()
+        assert evidence is not None
+        assert len(evidence.state) <= 8192
 
 
 def test_many_pods_are_asked_less_often():
