@@ -29,6 +29,16 @@ async def test_a_key_added_while_it_is_worked_on_is_worked_on_again_afterwards()
     assert queue.depth == 0
 
 
+async def test_what_is_urgent_goes_first():
+    queue = WorkQueue()
+    queue.add(A)
+    queue.add(B, urgent=True)
+    assert await queue.get() == B
+    queue.add(B, urgent=True)
+    queue.done(B)
+    assert [await queue.get(), await queue.get()] == [B, A]
+
+
 async def test_of_two_delays_the_earlier_counts():
     queue = WorkQueue()
     queue.add(A, 60)

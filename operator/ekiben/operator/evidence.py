@@ -76,7 +76,7 @@ class Watcher:
             except Exception:  # a defect met by one rollout must not stop the others; its evidence stays unknown
                 log.exception("A defect of ekiben: one tick of the evidence is lost")
             if self._news():
-                queue.add(key)
+                queue.add(key, urgent=True)
             await asyncio.sleep(max(0.0, started + self.collector.tick_length - time.monotonic()))
 
     async def _tick(self, now: float) -> None:

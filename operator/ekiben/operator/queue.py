@@ -28,16 +28,20 @@ class WorkQueue:
     def __init__(self) -> None:
         self._waiting: OrderedDict[Key, float] = OrderedDict()
         self._working: set[Key] = set()
-        self._again: set[Key] = set()
+        self._again: dict[Key, bool] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._wake = asyncio.Event()
 
-    def add(self, key: Key, after: float = 0.0) -> None:
-        """Have the key worked on, now or in so many seconds; of several times the earliest counts."""
+    def add(self, key: Key, after: float = 0.0, *, urgent: bool = False) -> None:
+        """Have the key worked on, now or in so many seconds; of several times the earliest counts.
+
+        What is urgent goes before everything that waits: a canary that was just convicted must not stand in line
+        behind a hundred resources that an upgrade wants looked at.
+        """
         if after <= 0:
             self._cancel(key)
-            self._ready(key)
+            self._ready(key, urgent=urgent)
             return
         loop = asyncio.get_running_loop()
         timer = self._timers.get(key)
@@ -77,8 +81,7 @@ class WorkQueue:
         """The key's worker has finished."""
         self._working.discard(key)
         if key in self._again:
-            self._again.discard(key)
-            self._ready(key)
+            self._ready(key, urgent=self._again.pop(key))
 
     @property
     def depth(self) -> int:
@@ -90,14 +93,17 @@ class WorkQueue:
         """Seconds that the longest-waiting key has waited."""
         if not self._waiting:
             return 0.0
-        return asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
+        return asyncio.get_running_loop().time() - min(self._waiting.values())
 
-    def _ready(self, key: Key) -> None:
+    def _ready(self, key: Key, *, urgent: bool = False) -> None:
         if key in self._working:
-            self._again.add(key)
-        elif key not in self._waiting:
+            self._again[key] = urgent or self._again.get(key, False)
+            return
+        if key not in self._waiting:
             self._waiting[key] = asyncio.get_running_loop().time()
             self._wake.set()
+        if urgent:
+            self._waiting.move_to_end(key, last=False)
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
