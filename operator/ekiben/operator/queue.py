@@ -50,10 +50,10 @@ class WorkQueue:
         self._cancel(key)
         self._timers[key] = loop.call_later(after, self._due, key)
 
-    def retry(self, key: Key) -> float:
-        """Have a key that failed worked on later, each time twice as late; returns the seconds."""
+    def retry(self, key: Key, first: float = _FIRST_BACKOFF) -> float:
+        """Have a key that failed worked on after `first` seconds, each time twice as late; returns the seconds."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        wait = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2.0 ** min(failures - 1, 10)) * random.uniform(0.8, 1.2)
+        wait = min(_LONGEST_BACKOFF, first * 2.0 ** min(failures - 1, 10)) * random.uniform(0.8, 1.2)
         self.add(key, wait)
         return wait
 

@@ -76,7 +76,7 @@ class Reconciler:
         except ConflictError as error:
             result = "conflict"
             log.debug("Read again: %s", error.message)
-            self._queue.add(key, _AFTER_CONFLICT)
+            self._queue.retry(key, _AFTER_CONFLICT)
         except BlockedError as error:
             result = "blocked"
             self._queue.add(key, _BLOCKED_AGAIN)
