@@ -139,7 +139,7 @@ class World:
         self.metrics = Metrics()
         self.now = 1_800_000_000.0
         rendering = Rendering()
-        self.watchers = Watchers(self.cluster, NoScraper(), self.queue, Settings())
+        self.watchers = Watchers(NoScraper(), self.queue, Settings())
         self.reconciler = Reconciler(
             self.cluster,
             Observer(self.cluster, rendering, Gateways(self.cluster, rendering, 0)),

@@ -35,7 +35,6 @@ class Kind:
 
 MODEL_DEPLOYMENT = Kind("ekiben.dev", "v1alpha1", "ModelDeployment", "modeldeployments")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
-REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 POD = Kind("", "v1", "Pod", "pods")
 SERVICE = Kind("", "v1", "Service", "services")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")

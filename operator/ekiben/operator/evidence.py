@@ -17,7 +17,6 @@ from ekiben.api.base import seconds
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import RolloutStatus
-from ekiben.cluster.api import Cluster
 from ekiben.objects import httproute
 from ekiben.rollout.observation import Drain, Evidence
 from ekiben.signals.collector import Collector
@@ -27,7 +26,7 @@ from .logs import ResourceLog
 from .queue import Key, WorkQueue
 from .routes import acknowledged
 from .settings import Settings
-from .targets import Ownership
+from .targets import targets
 from .world import World
 
 _log = logging.getLogger(__name__)
@@ -37,11 +36,10 @@ _MANY_PODS = 50
 class Watcher:
     """Looks at one rollout: a canary beside a stable revision."""
 
-    def __init__(self, collector: Collector, canary: str, stable: str, ownership: Ownership, log: ResourceLog) -> None:
+    def __init__(self, collector: Collector, canary: str, stable: str, log: ResourceLog) -> None:
         self.canary = canary
         self.stable = stable
         self.collector = collector
-        self._ownership = ownership
         self._log = log
         self._targets: tuple[ScrapeTarget, ...] = ()
         self._weight: int | None = None
@@ -50,11 +48,9 @@ class Watcher:
         if collector.note:
             log.warning("%s", collector.note)
 
-    async def follow(self, world: World, now: float) -> None:
+    def follow(self, world: World, now: float) -> None:
         """Take over the pods and the acknowledged weight that were just read."""
-        both = (self.canary, self.stable)
-        await self._ownership.learn(world, both)
-        self._targets = self._ownership.targets(world, both)
+        self._targets = targets(world, (self.canary, self.stable))
         if world.route is None or not acknowledged(world.route)[0]:
             return
         weight = httproute.weights(world.route).get(self.canary, 0)
@@ -99,8 +95,7 @@ class Watcher:
 class Watchers:
     """The watchers of all rollouts."""
 
-    def __init__(self, cluster: Cluster, scraper: Scraper, queue: WorkQueue, settings: Settings) -> None:
-        self._cluster = cluster
+    def __init__(self, scraper: Scraper, queue: WorkQueue, settings: Settings) -> None:
         self._scraper = scraper
         self._queue = queue
         self._settings = settings
@@ -108,11 +103,7 @@ class Watchers:
         self._tasks: dict[Key, asyncio.Task[None]] = {}
 
     async def follow(self, key: Key, world: World, now: float) -> None:
-        """Begin, continue or end watching, as the status says.
-
-        Raises:
-            ClusterError: the owners of the pods could not be read.
-        """
+        """Begin, continue or end watching, as the status says."""
         rollout, stable = world.resource.status.rollout, world.resource.status.stable
         if rollout is None or stable is None:
             await self.forget(key)
@@ -121,11 +112,11 @@ class Watchers:
         if watcher is None or (watcher.canary, watcher.stable) != (rollout.revision, stable.revision):
             await self.forget(key)
             watcher = self._begin(key, world, rollout, stable.revision)
-            await watcher.follow(world, now)
+            watcher.follow(world, now)
             self._watchers[key] = watcher
             self._tasks[key] = asyncio.create_task(watcher.run(self._queue, key), name=f"evidence {'/'.join(key)}")
         else:
-            await watcher.follow(world, now)
+            watcher.follow(world, now)
 
     def evidence(self, key: Key) -> Evidence | None:
         """Return what is known about the canary now."""
@@ -160,7 +151,7 @@ class Watchers:
         tick = self._settings.tick_many_pods if many else self._settings.tick
         collector = _collector(world.resource, rollout, stable, self._scraper, tick)
         log = ResourceLog(_log, *key, revision=rollout.revision)
-        return Watcher(collector, rollout.revision, stable, Ownership(self._cluster), log)
+        return Watcher(collector, rollout.revision, stable, log)
 
 
 def _collector(

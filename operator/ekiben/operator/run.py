@@ -78,7 +78,7 @@ async def _lead(
     rendering = Rendering(settings.gateway_name, settings.gateway_namespace, settings.domain)
     gateways = Gateways(cluster, rendering, settings.public_port)
     scraper = scraper_of(settings.scrape, cluster, state.metrics, in_cluster=source.in_cluster)
-    watchers = Watchers(cluster, scraper, state.queue, settings)
+    watchers = Watchers(scraper, state.queue, settings)
     reconciler = Reconciler(
         cluster,
         Observer(cluster, rendering, gateways),
