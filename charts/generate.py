@@ -7,7 +7,6 @@ chart's rendering with its zero values. With --check nothing is written; files t
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,10 @@ from charts.reference import reference  # noqa: E402
 
 from ekiben.api.crd import CRD_NAME, crd  # noqa: E402
 from ekiben.cli.crd import to_yaml  # noqa: E402
+from ekiben.localcluster import build  # noqa: E402
+from ekiben.localcluster.errors import ClusterError  # noqa: E402
+from ekiben.localcluster.progress import Lines  # noqa: E402
+from ekiben.localcluster.settings import cache_folder  # noqa: E402
 
 CHART = _ROOT / "charts" / "ekiben"
 CRD_FILE = Path("manifests/crds/modeldeployments.yaml")
@@ -73,15 +76,17 @@ def install(helm: Path) -> str:
 
 
 def find_helm() -> Path:
-    """Return a helm: the one on PATH, or the one that the local cluster builds.
+    """Return a helm: the one that the local cluster uses, built where it is not there yet (minutes).
+
+    The one on PATH is not looked for: helm's releases differ in how they lay out what they render.
 
     Raises:
-        GenerateError: there is none, and none can be built.
+        GenerateError: it cannot be built.
     """
-    on_path = shutil.which("helm")
-    if on_path:
-        return Path(on_path)
-    raise GenerateError("helm is not installed: install it, or run `ekiben cluster up` first, which builds one")
+    try:
+        return build.ensure(cache_folder(), Lines()).bin / "helm"
+    except ClusterError as error:
+        raise GenerateError(f"{error}\nOr give a helm v4 of your own with --helm") from error
 
 
 def differing(contents: Mapping[Path, str], root: Path = _ROOT) -> list[Path]:

@@ -7,6 +7,9 @@ import yaml
 
 from charts import generate
 
+# The first to need helm waits for it to be built, where no local cluster has been made yet.
+pytestmark = pytest.mark.timeout(2400)
+
 
 def helm(*arguments):
     """Run helm on the chart; returns the finished process."""
