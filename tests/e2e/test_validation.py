@@ -1,6 +1,7 @@
 """A real API server refuses what cannot work and says what to write instead; what ekiben renders, it accepts."""
 
 import json
+import subprocess
 import uuid
 
 import pytest
@@ -8,13 +9,32 @@ import yaml
 from tests.api.bad_resources import BAD, BAD_NAMES, NAME_MESSAGE, named, resource
 
 from charts import generate
+from ekiben.api.crd import CRD_NAME
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.objects import autoscaler, compare, deployment, httproute, names, service
 from ekiben.objects.settings import Settings
 
 pytestmark = pytest.mark.e2e
-EXAMPLES = sorted((generate.CHART.parent.parent / "manifests/examples").glob("*.yaml"))
+ROOT = generate.CHART.parent.parent
+EXAMPLES = sorted((ROOT / "manifests/examples").glob("*.yaml"))
 NAMESPACE = f"ekiben-validation-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture(scope="module")
+def kubectl(cluster):
+    """Return a function that runs kubectl on a cluster that knows the resource."""
+
+    def run(*arguments, stdin=None):
+        command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}"]
+        return subprocess.run(
+            [*command, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    if run("get", "crd", CRD_NAME).returncode:
+        made = run("apply", "--server-side", "-f", str(ROOT / generate.CRD_FILE))
+        assert made.returncode == 0, made.stderr
+        run("wait", "--for=condition=Established", f"crd/{CRD_NAME}")
+    return run
 
 
 @pytest.fixture(scope="module")
