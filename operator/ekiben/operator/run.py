@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -32,6 +33,8 @@ from .scrapers import scraper_of
 from .settings import Settings
 
 _log = logging.getLogger(__name__)
+_STOP_SECONDS = 8.0
+_RELEASE_SECONDS = 3.0
 
 
 class StartError(Exception):
@@ -64,7 +67,9 @@ async def run(settings: Settings, source: Source) -> None:
                     await _lead(settings, source, cluster, state, elector, stop)
                 finally:
                     state.leading = False
-                    await elector.release()
+                    with contextlib.suppress(TimeoutError):  # an API server that is away must not hold up the exit
+                        async with asyncio.timeout(_RELEASE_SECONDS):
+                            await elector.release()
         finally:
             await server.cleanup()
     finally:
@@ -118,7 +123,7 @@ async def _lead(
         # Nothing is written any more from here on: the lease may be somebody else's by now.
         await _cancel(tasks)
         stop.set()
-        await asyncio.wait([watching], timeout=20)
+        await asyncio.wait([watching], timeout=_STOP_SECONDS)
         await _cancel([watching])
         await watchers.close()
     for task in done:
