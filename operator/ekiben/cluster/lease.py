@@ -74,7 +74,8 @@ class Elector:
             except (ClusterError, TimeoutError) as error:
                 if time.monotonic() - renewed > self.give_up_after - self.renew_every:
                     raise LeaseLostError(
-                        f"The lease {self.namespace}/{self.name} could not be renewed: {error}"
+                        f"The lease {self.namespace}/{self.name} could not be renewed: "
+                        f"{str(error) or 'no answer from the API server'}"
                     ) from error
                 continue
             if holder != self.identity:
