@@ -7,6 +7,7 @@ import yaml
 
 from charts import generate
 
+ROOT = generate.CHART.parent.parent
 # The first to need helm waits for it to be built, where no local cluster has been made yet.
 pytestmark = pytest.mark.timeout(2400)
 
@@ -69,6 +70,23 @@ def test_the_operators_role_is_no_ladder(chart):
             rule["resources"]
         )
         assert not {"impersonate", "escalate", "bind", "deletecollection"} & set(rule["verbs"])
+
+
+def test_the_role_is_the_one_that_is_documented(chart):
+    """docs/operations.md has the table of permissions, each with what it is for."""
+    rows = [line.split("|") for line in (ROOT / "docs/operations.md").read_text().splitlines()]
+    documented = {
+        (group.strip().removeprefix("(core)"), resources.strip(), verbs.strip())
+        for _, group, resources, verbs, *_ in (row for row in rows if len(row) == 6)
+        if "get" in verbs or "list" in verbs or "patch" in verbs or "update" in verbs
+    }
+    granted = {
+        (group, kind, ", ".join(rule["verbs"]))
+        for rule in rules(chart)
+        for group in rule["apiGroups"]
+        for kind in rule["resources"]
+    }
+    assert granted == documented
 
 
 def test_the_operator_never_writes_a_spec(chart):
