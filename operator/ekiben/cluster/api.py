@@ -40,6 +40,7 @@ class Cluster:
         self._source = source
         self._count = count or (lambda _verb, _kind, _code: None)
         self._login = asyncio.Lock()
+        self._retired: list[ApiClient] = []
 
     @classmethod
     async def connect(cls, source: Source, count: Counter | None = None) -> Cluster:
@@ -53,7 +54,8 @@ class Cluster:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()  # type: ignore[no-untyped-call]
+        for client in (self._client, *self._retired):
+            await client.close()  # type: ignore[no-untyped-call]
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
         """Read one object."""
@@ -203,7 +205,10 @@ class Cluster:
         async with self._login:
             if self._client is refused:
                 self._client = await self._source.client()
-                await refused.close()  # type: ignore[no-untyped-call]
+                # Others may be waiting for an answer on it: it is closed when the next one retires.
+                retired, self._retired = self._retired, [refused]
+                for client in retired:
+                    await client.close()  # type: ignore[no-untyped-call]
 
 
 async def _send(

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _GOOD_FOR = 10.0
 _BAD_FOR = 1.0
+_MOST = 1000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -56,6 +57,8 @@ class Gateways:
             problem = await self._problem(namespace, name, gateway)
         except ForbiddenError as error:
             gateway, problem = None, error.message
+        if len(self._cache) >= _MOST:  # names come from users
+            self._cache.clear()
         until = time.monotonic() + (_BAD_FOR if problem else _GOOD_FOR)
         self._cache[namespace, name] = (until, problem, gateway)
         return problem, gateway
