@@ -1,0 +1,173 @@
+"""Bring the native cluster up, or bring back what is missing of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from ekiben.localcluster import build, debian, kubeconfig
+from ekiben.localcluster.commands import environment, run
+from ekiben.localcluster.native import cgroups, checks, network, parts_images, pki, render
+from ekiben.localcluster.native.components import Component, components
+from ekiben.localcluster.native.health import Api, available, condition, wait_healthy
+from ekiben.localcluster.native.layout import CONTAINERD_SOCKET, NODE, RUN, Layout
+from ekiben.localcluster.native.manifests import ENVOY_GATEWAY_NAMESPACE
+from ekiben.localcluster.native.parts_images import Prepared
+from ekiben.localcluster.processes import Identity, running, start, stop, write_atomically
+from ekiben.localcluster.progress import Progress, step
+from ekiben.localcluster.settings import GATEWAY, GATEWAY_NAMESPACE, NAME, ClusterInfo, Settings
+
+_HEALTHY_SECONDS = 60
+_READY_SECONDS = 120
+_APISERVER = "kube-apiserver"
+
+
+def up(settings: Settings, progress: Progress) -> ClusterInfo:
+    """Bring it up; the caller holds the lock.
+
+    Raises:
+        ClusterError: a check or a step failed.
+    """
+    layout = Layout(settings.state)
+    checks.supported()
+    checks.alone(layout)
+    _check_ports(settings, layout)
+    debian.ensure(debian.NODE, progress)
+    parts = build.ensure(settings.cache, progress)
+    prepared = parts_images.prepare(settings.cache, parts, progress)
+    node = components(layout, parts.bin)
+    with step(progress, "Network, certificates and configuration"):
+        _clear_strays(layout, node, parts.bin)
+        network.ensure(settings.gateway_port, settings.registry_port)
+        _configure(settings, layout)
+    with ThreadPoolExecutor(len(node) + 2) as pool:
+        started = _start_all(pool, layout, node, progress)
+        imported = pool.submit(_import, parts.bin, prepared, started["containerd"], progress)
+        applied = pool.submit(_install, parts.bin, layout, prepared, started[_APISERVER], progress)
+        for done in [*started.values(), imported, applied]:
+            done.result()
+    _wait_ready(layout, progress)
+    info = ClusterInfo(
+        provider="native", kubeconfig=layout.kubeconfig, context=NAME,
+        gateway_url=f"http://127.0.0.1:{settings.gateway_port}", registry=f"localhost:{settings.registry_port}",
+        kubectl=parts.bin / "kubectl", helm=parts.bin / "helm",
+    )  # fmt: skip
+    return info
+
+
+def _check_ports(settings: Settings, layout: Layout) -> None:
+    """Refuse taken ports before anything is changed. Our own forwarding does not take a port: it listens nowhere."""
+    del layout
+    network.refuse_taken_port(settings.gateway_port, "--gateway-port")
+    network.refuse_taken_port(settings.registry_port, "--registry-port")
+
+
+def _clear_strays(layout: Layout, node: list[Component], bin_folder: Path) -> None:
+    """End what runs but would not be found again: outside of today's namespace, or started and not written down.
+
+    A `down` or a crash in between, a killed `up`, or somebody's `ip netns delete` leave such processes.
+    """
+    known = {c.name: identity for c in node if (identity := running(layout.pid(c.name))) is not None}
+    inside = set(network.processes_inside())
+    lost = [identity for identity in known.values() if identity.pid not in inside]
+    pids = {identity.pid for identity in known.values()}
+    programs = {Path(c.command[0]).name for c in node}
+    for pid in inside - pids:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+        identity = Identity.of(pid)
+        if identity and Path(arguments).parent == bin_folder and Path(arguments).name in programs:
+            lost.append(identity)
+    stop(lost, grace_seconds=5)
+
+
+def _configure(settings: Settings, layout: Layout) -> None:
+    for folder in (layout.root, layout.config, layout.logs, layout.pids, layout.data, layout.kubelet, RUN):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    pki.ensure(layout.pki)
+    cgroups.ensure()
+    for name, text in render.files(layout, debian.program("runc"), settings.registry_port).items():
+        file = layout.config / name
+        if not file.exists() or file.read_text() != text:
+            write_atomically(file, text)
+    admin = render.component_kubeconfig(layout, "admin")
+    write_atomically(layout.kubeconfig, yaml.safe_dump(admin))
+    kubeconfig.merge_into(settings.kubeconfig, admin)
+    ports = {"gateway_port": settings.gateway_port, "registry_port": settings.registry_port}
+    write_atomically(layout.info, json.dumps({**ports, "kubeconfig": str(settings.kubeconfig)}))
+
+
+def _start_all(
+    pool: ThreadPoolExecutor, layout: Layout, node: list[Component], progress: Progress
+) -> dict[str, Future[None]]:
+    started: dict[str, Future[None]] = {}
+    for component in node:
+        before = [started[name] for name in component.after]
+        started[component.name] = pool.submit(_start, component, layout, before, progress)
+    return started
+
+
+def _start(component: Component, layout: Layout, before: list[Future[None]], progress: Progress) -> None:
+    for done in before:
+        done.result()
+    pid_file, log = layout.pid(component.name), layout.log(component.name)
+    if running(pid_file) is None:
+        with step(progress, f"Start {component.name}"):
+            path = {"PATH": f"{Path(component.command[0]).parent}:{environment()['PATH']}"}
+            start(component.name, component.line(), pid_file=pid_file, log=log, environment=environment(path))
+            wait_healthy(component, layout, _HEALTHY_SECONDS)
+    else:
+        wait_healthy(component, layout, _HEALTHY_SECONDS)
+
+
+def _import(bin_folder: Path, prepared: Prepared, containerd: Future[None], progress: Progress) -> None:
+    containerd.result()
+    ctr = [bin_folder / "ctr", "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io", "images"]
+    present = set(run("containerd", [*ctr, "list", "--quiet"]).stdout.split())
+    wanted = {reference: archive for reference, archive in prepared.archives.items() if reference not in present}
+    if wanted:
+        with step(progress, f"Load {len(wanted)} images"), ThreadPoolExecutor(2) as pool:
+            commands = [[*ctr, "import", "--local", archive] for archive in wanted.values()]
+            for done in [pool.submit(run, "containerd", command, timeout=300) for command in commands]:
+                done.result()
+
+
+def _install(bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Future[None], progress: Progress) -> None:
+    apiserver.result()
+    kubectl = [bin_folder / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
+    apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=ekiben-cluster", "--validate=false"]
+    with step(progress, "Apply DNS, metrics and gateway controller"):
+        run("kubectl", [*apply, "--filename", prepared.base], timeout=120)
+        extra = {"KUBECONFIG": str(layout.kubeconfig), "ENVOY_GATEWAY_NAMESPACE": ENVOY_GATEWAY_NAMESPACE}
+        certificates = [bin_folder / "envoy-gateway", "certgen", "--disable-topology-injector"]
+        run("envoy-gateway", certificates, extra=extra, timeout=60)
+    with step(progress, "Apply the Gateway"):
+        deadline = time.monotonic() + 30
+        while True:  # a custom resource's new type takes a moment to be served
+            result = run("kubectl", [*apply, "--filename", prepared.gateway], check=time.monotonic() > deadline)
+            if result.returncode == 0:
+                return
+            time.sleep(0.2)
+
+
+def _wait_ready(layout: Layout, progress: Progress) -> None:
+    api = Api(layout)
+    deployments = "/apis/apps/v1/namespaces"
+    with step(progress, "Node ready"):
+        api.wait("node", f"/api/v1/nodes/{NODE}", lambda found: condition(found, "Ready"), _READY_SECONDS)
+    with step(progress, "DNS ready"):
+        api.wait("coredns", f"{deployments}/kube-system/deployments/coredns", available, _READY_SECONDS)
+    with step(progress, "Gateway programmed"):
+        path = f"{deployments}/{ENVOY_GATEWAY_NAMESPACE}/deployments/envoy-gateway"
+        api.wait("envoy-gateway", path, available, _READY_SECONDS)
+        path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{GATEWAY_NAMESPACE}/gateways/{GATEWAY}"
+        api.wait("gateway", path, lambda found: condition(found, "Programmed"), _READY_SECONDS)
+    with step(progress, "Resource metrics served"):
+        path = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
+        api.wait("metrics-server", path, lambda found: condition(found, "Available"), _READY_SECONDS)
+
+
+__all__ = ["up"]
