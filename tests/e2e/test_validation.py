@@ -30,11 +30,14 @@ def kubectl(cluster):
             [*command, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
 
-    if run("get", "crd", CRD_NAME).returncode:
+    missing = run("get", "crd", CRD_NAME).returncode
+    if missing:
         made = run("apply", "--server-side", "-f", str(ROOT / generate.CRD_FILE))
         assert made.returncode == 0, made.stderr
         run("wait", "--for=condition=Established", f"crd/{CRD_NAME}")
-    return run
+    yield run
+    if missing:  # a chart that is installed later has to own it
+        run("delete", "crd", CRD_NAME)
 
 
 @pytest.fixture(scope="module")
