@@ -116,7 +116,15 @@ def _build(go: Path, name: str, source: Path, target: Path, cache: Path, progres
     advice = "Check that this machine reaches a Go module proxy (go env GOPROXY); what was downloaded is kept."
     with step(progress, f"Go modules of {name}"):
         # Lists what is compiled, and so downloads that and no more.
-        run(name, [go, "list", "-deps", *_MODULES[name]], extra=extra, cwd=source, direct=False, timeout=900, advice=advice)
+        run(
+            name,
+            [go, "list", "-deps", *_MODULES[name]],
+            extra=extra,
+            cwd=source,
+            direct=False,
+            timeout=900,
+            advice=advice,
+        )
     downloaded = time.monotonic()
     variables = f"-X {_VERSION}.gitVersion={KUBERNETES_VERSION} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36"
     options = ["-trimpath", "-pgo=off", "-tags", _TAGS, _GCFLAGS, "-ldflags", f"-s -w {variables}", "-o", f"{target}/"]

@@ -24,7 +24,7 @@ def environment(extra: Mapping[str, str] | None = None, *, direct: bool = True) 
 
 def run(
     component: str,
-    command: Sequence[str | Path],
+    command: Sequence[object],
     *,
     text: str | None = None,
     extra: Mapping[str, str] | None = None,

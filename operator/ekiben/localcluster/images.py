@@ -46,21 +46,29 @@ def write_archive(target: Path, reference: str, files: Mapping[str, Path], entry
                     tar.addfile(entry, content)
         with layer.open("rb") as content:
             layer_digest = hashlib.file_digest(content, "sha256").hexdigest()
-        config = _json({
-            "architecture": architecture,
-            "os": "linux",
-            "config": {"Entrypoint": list(entrypoint), "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
-        })
+        config = _json(
+            {
+                "architecture": architecture,
+                "os": "linux",
+                "config": {"Entrypoint": list(entrypoint), "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+                "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+            }
+        )
         kind = "application/vnd.oci.image"
-        manifest = _json({
-            "schemaVersion": 2,
-            "mediaType": f"{kind}.manifest.v1+json",
-            "config": _descriptor(f"{kind}.config.v1+json", config),
-            "layers": [
-                {"mediaType": f"{kind}.layer.v1.tar", "digest": f"sha256:{layer_digest}", "size": layer.stat().st_size}
-            ],
-        })
+        manifest = _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": f"{kind}.manifest.v1+json",
+                "config": _descriptor(f"{kind}.config.v1+json", config),
+                "layers": [
+                    {
+                        "mediaType": f"{kind}.layer.v1.tar",
+                        "digest": f"sha256:{layer_digest}",
+                        "size": layer.stat().st_size,
+                    }
+                ],
+            }
+        )
         entry_point = {
             **_descriptor(f"{kind}.manifest.v1+json", manifest),
             "platform": {"architecture": architecture, "os": "linux"},
@@ -95,7 +103,11 @@ def envoy(cache: Path) -> Path:
 
 
 def ensure_base_image(
-    reference: str = PYTHON_BASE, *, ca_bundle: Path | None = None, cache: Path | None = None, progress: Progress | None = None
+    reference: str = PYTHON_BASE,
+    *,
+    ca_bundle: Path | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Make sure that buildah's storage holds the Python base image that bentos are built on; returns `reference`.
 
@@ -137,7 +149,9 @@ def _make_base(reference: str, bundle: Path | None, archive: Path) -> None:
         packages = "python3,python3-venv,python3-pip,ca-certificates,curl"
         # pip recommends a compiler; debootstrap installs what is required only.
         command = ["debootstrap", "--variant=minbase", f"--include={packages}", _SUITE, root]
-        run("debootstrap", command, direct=False, timeout=900, advice="Check that this machine reaches a Debian mirror.")
+        run(
+            "debootstrap", command, direct=False, timeout=900, advice="Check that this machine reaches a Debian mirror."
+        )
         (root / "usr/bin/python").unlink(missing_ok=True)
         (root / "usr/bin/python").symlink_to("python3")
         for unwanted in ("usr/lib/python3.11/EXTERNALLY-MANAGED",):
@@ -168,7 +182,9 @@ def _commit(root: Path, reference: str, archive: Path, scratch: Path) -> None:
 
 def _tag_archive(archive: Path, reference: str) -> None:
     if _buildah("inspect", "--type", "image", reference, check=False) != 0:
-        raise ClusterError("base image", f"{archive} does not hold {reference}", advice=f"Delete {archive} and try again.")
+        raise ClusterError(
+            "base image", f"{archive} does not hold {reference}", advice=f"Delete {archive} and try again."
+        )
 
 
 # Within a container, and as root without a user namespace, only chroot isolation works.

@@ -31,7 +31,7 @@ def document(server: str, ca: bytes, certificate: bytes, key: bytes, name: str =
 
 def merged(existing: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """Return the user's document with our entries in it; the current context is set only where there was none."""
-    result = {**{"apiVersion": "v1", "kind": "Config"}, **existing}
+    result = {"apiVersion": "v1", "kind": "Config", **existing}
     for kind in _LISTS:
         names = {entry["name"] for entry in ours[kind]}
         result[kind] = [entry for entry in existing.get(kind) or [] if entry.get("name") not in names] + ours[kind]
@@ -79,7 +79,9 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text()) if path.exists() else {}
     except (OSError, yaml.YAMLError) as error:
-        raise ClusterError("kubeconfig", f"{path} cannot be read: {error}", advice="Repair or move the file.") from error
+        raise ClusterError(
+            "kubeconfig", f"{path} cannot be read: {error}", advice="Repair or move the file."
+        ) from error
     if not isinstance(data, dict | None):
         raise ClusterError("kubeconfig", f"{path} is not a kubeconfig file", advice="Repair or move the file.")
     return data or {}

@@ -10,6 +10,7 @@ NAME = "ekiben"
 DOMAIN = "ekiben.localhost"
 GATEWAY_NAMESPACE = "ekiben-gateway"
 GATEWAY = "ekiben"
+DEFAULT_GATEWAY_PORT, DEFAULT_REGISTRY_PORT = 8080, 5000
 
 
 def state_folder() -> Path:
@@ -37,12 +38,12 @@ def _base(variable: str, default: str) -> Path:
 class Settings:
     """What a caller may choose.
 
-    Ports are of 127.0.0.1. `context` names a context of the user's kubeconfig to use instead of making a cluster;
+    Ports are of 127.0.0.1; 0 keeps those of the cluster that is there, else 8080 and 5000. `context` names a context of the user's kubeconfig to use instead of making a cluster;
     `provider` forces one of `native`, `kind`, `k3d`.
     """
 
-    gateway_port: int = 8080
-    registry_port: int = 5000
+    gateway_port: int = 0
+    registry_port: int = 0
     context: str | None = None
     provider: str | None = None
     state: Path = field(default_factory=state_folder)

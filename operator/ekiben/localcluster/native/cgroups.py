@@ -44,7 +44,9 @@ def ensure() -> None:
             if (tree / "cgroup.subtree_control").exists():
                 _delegate(tree, ours)
         except OSError as error:
-            raise ClusterError("cgroups", f"{ours} cannot be made: {error}", advice="Control groups must be writable.") from error
+            raise ClusterError(
+                "cgroups", f"{ours} cannot be made: {error}", advice="Control groups must be writable."
+            ) from error
 
 
 def _delegate(tree: Path, ours: Path) -> None:

@@ -25,7 +25,9 @@ def supported() -> None:
         raise ClusterError("machine", f"the native cluster needs Linux, this is {platform.system()}", advice=_OTHER_WAY)
     if platform.machine() not in _ARCHITECTURES:
         needs = " or ".join(_ARCHITECTURES)
-        raise ClusterError("machine", f"the native cluster needs {needs}, this is {platform.machine()}", advice=_OTHER_WAY)
+        raise ClusterError(
+            "machine", f"the native cluster needs {needs}, this is {platform.machine()}", advice=_OTHER_WAY
+        )
     if os.geteuid() != 0:
         raise ClusterError("machine", "the native cluster needs root", advice=f"Use sudo. Or: {_OTHER_WAY}")
 

@@ -106,6 +106,7 @@ def _controller_manager(layout: Layout) -> Sequence[str]:
         f"--kubeconfig={layout.config}/controller-manager.kubeconfig", "--leader-elect=false", f"--bind-address={NODE_IP}",
         f"--service-account-private-key-file={pki}/sa.key", f"--root-ca-file={pki}/ca.crt",
         f"--cluster-signing-cert-file={pki}/ca.crt", f"--cluster-signing-key-file={pki}/ca.key",
+        f"--flex-volume-plugin-dir={layout.data}/volume-plugins",
         "--use-service-account-credentials", f"--cluster-cidr={POD_CIDR}", "--allocate-node-cidrs",
         f"--service-cluster-ip-range={SERVICE_CIDR}", "--horizontal-pod-autoscaler-sync-period=5s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=30s", "--horizontal-pod-autoscaler-initial-readiness-delay=10s",

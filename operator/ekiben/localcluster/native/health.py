@@ -82,7 +82,9 @@ class Api:
                 return found
             if time.monotonic() > deadline:
                 said = explain(found)
-                raise ClusterError(what, f"not ready after {seconds:.0f} s: {said}", advice=f"Look at it with: {_look(path)}")
+                raise ClusterError(
+                    what, f"not ready after {seconds:.0f} s: {said}", advice=f"Look at it with: {_look(path)}"
+                )
             time.sleep(_POLL_SECONDS * 2)
 
 

@@ -102,7 +102,9 @@ def ensure(gateway_port: int, registry_port: int) -> None:
     run(_PART, [*enter, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
     Path(f"/proc/sys/net/ipv4/conf/{HOST_LINK}/route_localnet").write_text("1")
     fresh = f"table ip {TABLE}\ndelete table ip {TABLE}\n" + rules(gateway_port, registry_port)
-    run(_PART, ["nft", "-f", "-"], text=fresh, advice="The kernel needs nftables with NAT (modules nf_tables, nft_nat).")
+    run(
+        _PART, ["nft", "-f", "-"], text=fresh, advice="The kernel needs nftables with NAT (modules nf_tables, nft_nat)."
+    )
 
 
 def remove() -> None:
@@ -140,7 +142,9 @@ def refuse_taken_port(port: int, option: str) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             problem = f"port {port} of 127.0.0.1 is used by another program ({error.strerror})"
-            raise ClusterError(_PART, problem, advice=f"End that program, or choose another port with {option}.") from error
+            raise ClusterError(
+                _PART, problem, advice=f"End that program, or choose another port with {option}."
+            ) from error
 
 
 def processes_inside() -> list[int]:

@@ -101,7 +101,7 @@ def _render_chart(parts: Parts, gateway: str, proxy: str) -> list[dict[str, Any]
 
 def _documents(text: str) -> list[dict[str, Any]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [document for document in yaml.load_all(text, Loader=loader) if document]  # noqa: S506 - a safe loader
+    return [document for document in yaml.load_all(text, Loader=loader) if document]
 
 
 def _list(objects: list[dict[str, Any]]) -> str:

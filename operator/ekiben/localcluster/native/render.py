@@ -35,7 +35,7 @@ def containerd(layout: Layout, runc: str) -> str:
     return f"""version = 3
 root = {quoted(str(layout.data / "containerd"))}
 state = {quoted(str(RUN / "containerd"))}
-disabled_plugins = ["io.containerd.nri.v1.nri"]
+disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt"]
 [grpc]
   address = {quoted(str(CONTAINERD_SOCKET))}
 [ttrpc]
@@ -160,8 +160,8 @@ def proxy(layout: Layout) -> dict[str, Any]:
 
 def component_kubeconfig(layout: Layout, certificate: str) -> dict[str, Any]:
     """Return a kubeconfig with the certificate of that name."""
-    files = [layout.pki / name for name in ("ca.crt", f"{certificate}.crt", f"{certificate}.key")]
-    return kubeconfig.document(SERVER, *(file.read_bytes() for file in files))
+    ca, own, key = (layout.pki / name for name in ("ca.crt", f"{certificate}.crt", f"{certificate}.key"))
+    return kubeconfig.document(SERVER, ca.read_bytes(), own.read_bytes(), key.read_bytes())
 
 
 def files(layout: Layout, runc: str, registry_port: int) -> dict[str, str]:
@@ -172,9 +172,7 @@ def files(layout: Layout, runc: str, registry_port: int) -> dict[str, str]:
     }
     # Pods that use the node's own resolver ask CoreDNS too; a public server could not be reached.
     resolver = f"nameserver {DNS_IP}\n"
-    hosts = {
-        f"registries/{name}:{registry_port}/hosts.toml": registry_hosts() for name in ("localhost", "127.0.0.1")
-    }
+    hosts = {f"registries/{name}:{registry_port}/hosts.toml": registry_hosts() for name in ("localhost", "127.0.0.1")}
     return {
         "containerd.toml": containerd(layout, runc),
         "registry.yaml": yaml.safe_dump(registry(layout)),

@@ -11,7 +11,7 @@ import yaml
 
 from ekiben.localcluster import build, debian, kubeconfig
 from ekiben.localcluster.commands import environment, run
-from ekiben.localcluster.native import cgroups, checks, network, parts_images, pki, render
+from ekiben.localcluster.native import cgroups, checks, network, parts_images, pki, render, seed
 from ekiben.localcluster.native.components import Component, components
 from ekiben.localcluster.native.health import Api, available, condition, wait_healthy
 from ekiben.localcluster.native.layout import CONTAINERD_SOCKET, NODE, RUN, Layout
@@ -44,19 +44,21 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
         _clear_strays(layout, node, parts.bin)
         network.ensure(settings.gateway_port, settings.registry_port)
         _configure(settings, layout)
+    planted = _seed(parts.bin, layout, prepared, node, progress)
     with ThreadPoolExecutor(len(node) + 2) as pool:
         started = _start_all(pool, layout, node, progress)
-        imported = pool.submit(_import, parts.bin, prepared, started["containerd"], progress)
-        applied = pool.submit(_install, parts.bin, layout, prepared, started[_APISERVER], progress)
-        for done in [*started.values(), imported, applied]:
+        running_all = list(started.values())
+        running_all.append(pool.submit(_import, parts.bin, prepared, started["containerd"], progress))
+        if not planted:  # applied again, it brings back what somebody has deleted
+            running_all.append(pool.submit(_install, parts.bin, layout, prepared, started[_APISERVER], progress))
+        for done in running_all:
             done.result()
     _wait_ready(layout, progress)
-    info = ClusterInfo(
+    return ClusterInfo(
         provider="native", kubeconfig=layout.kubeconfig, context=NAME,
         gateway_url=f"http://127.0.0.1:{settings.gateway_port}", registry=f"localhost:{settings.registry_port}",
         kubectl=parts.bin / "kubectl", helm=parts.bin / "helm",
     )  # fmt: skip
-    return info
 
 
 def _check_ports(settings: Settings, layout: Layout) -> None:
@@ -100,6 +102,22 @@ def _configure(settings: Settings, layout: Layout) -> None:
     write_atomically(layout.info, json.dumps({**ports, "kubeconfig": str(settings.kubeconfig)}))
 
 
+def _seed(bin_folder: Path, layout: Layout, prepared: Prepared, node: list[Component], progress: Progress) -> bool:
+    """Give a new cluster a filled etcd, made first if the cache has none. False where etcd has data already."""
+    data, place = layout.data / "etcd", seed.place(prepared.base)
+    if data.exists():
+        return False
+    if not seed.plant(place, data):
+        with step(progress, "Prepare what every new cluster begins with"), ThreadPoolExecutor(2) as pool:
+            first = [component for component in node if component.name in {"etcd", _APISERVER}]
+            started = _start_all(pool, layout, first, progress)
+            _install(bin_folder, layout, prepared, started[_APISERVER], progress)
+            for name in (_APISERVER, "etcd"):
+                stop([found for found in [running(layout.pid(name))] if found], grace_seconds=20)
+            seed.keep(data, place)
+    return True
+
+
 def _start_all(
     pool: ThreadPoolExecutor, layout: Layout, node: list[Component], progress: Progress
 ) -> dict[str, Future[None]]:
@@ -138,7 +156,14 @@ def _import(bin_folder: Path, prepared: Prepared, containerd: Future[None], prog
 def _install(bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Future[None], progress: Progress) -> None:
     apiserver.result()
     kubectl = [bin_folder / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
-    apply = [*kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=ekiben-cluster", "--validate=false"]
+    apply = [
+        *kubectl,
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=ekiben-cluster",
+        "--validate=false",
+    ]
     with step(progress, "Apply DNS, metrics and gateway controller"):
         run("kubectl", [*apply, "--filename", prepared.base], timeout=120)
         extra = {"KUBECONFIG": str(layout.kubeconfig), "ENVOY_GATEWAY_NAMESPACE": ENVOY_GATEWAY_NAMESPACE}

@@ -1,0 +1,129 @@
+"""Take the native cluster away: processes, pods, mounts, control groups, network, files. In that order.
+
+Everything is killed, nothing is asked to save: all of it is about to be deleted. The kubelet goes first, or it
+would start again what is being ended; the shims go before containerd's folders, or they would hold the mounts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ekiben.localcluster import kubeconfig
+from ekiben.localcluster.commands import run
+from ekiben.localcluster.errors import ClusterError
+from ekiben.localcluster.native import cgroups, network
+from ekiben.localcluster.native.layout import API_PORT, CNI_NETWORK, NODE_IP, RUN, Layout
+from ekiben.localcluster.processes import Identity, running, stop
+from ekiben.localcluster.progress import Progress, step
+from ekiben.localcluster.settings import Settings
+
+_STARTERS = ("kubelet", "kube-controller-manager", "kube-scheduler")
+_CNI_RESULTS = Path("/var/lib/cni/results")
+_SHIM_SOCKETS = Path("/run/containerd/s")
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def down(settings: Settings, progress: Progress) -> None:
+    """Take it away; the caller holds the lock. What is not there is no error.
+
+    Raises:
+        ClusterError: something could not be removed; the message says what.
+    """
+    layout = Layout(settings.state)
+    with step(progress, "Stop the node's processes"):
+        _stop_named(layout, _STARTERS)
+        cgroups.remove(seconds=0)  # kills the pods; the groups themselves go below
+        _stop_named(layout, [file.stem for file in layout.pids.glob("*.json")])
+        _stop_inside()
+    with step(progress, "Remove pods, mounts and control groups"):
+        left = cgroups.remove()
+        sockets = list(_shim_sockets())
+        unmount_below([layout.root, RUN])
+    with step(progress, "Remove network and files"):
+        network.remove()
+        _remove_files(settings, layout, sockets)
+    if found := [*map(str, left), *leftovers(layout)]:
+        advice = "Look for what holds them (fuser -v, lsof), then run `ekiben cluster down` again."
+        raise ClusterError("down", "could not be removed: " + ", ".join(found), advice=advice)
+
+
+def leftovers(layout: Layout) -> list[str]:
+    """Return what is still there of a cluster, in words: an empty list after `down`."""
+    found = network.leftovers()
+    found += [str(path) for path in (layout.root, RUN) if path.exists()]
+    found += [f"mount {path}" for path in mounts_below(_MOUNTS.read_text(), [layout.root, RUN])]
+    found += [str(tree / "ekiben") for tree in cgroups.trees() if (tree / "ekiben").exists()]
+    return found
+
+
+def mounts_below(mountinfo: str, folders: Iterable[Path]) -> list[Path]:
+    """Return the mount points at or below the folders in the text of a mountinfo file, the newest first."""
+    tops = tuple(folders)
+    found = []
+    for line in mountinfo.splitlines():
+        # Spaces and the like are written in octal.
+        path = Path(line.split(" ")[4].encode().decode("unicode_escape"))
+        if any(path.is_relative_to(top) for top in tops):
+            found.append(path)
+    return found[::-1]
+
+
+def unmount_below(folders: Iterable[Path]) -> None:
+    """Unmount everything at or below the folders, the newest first."""
+    tops = list(folders)
+    for _ in range(3):  # mounts may lie over mounts
+        points = mounts_below(_MOUNTS.read_text(), tops)
+        if not points:
+            return
+        run("mounts", ["umount", "--lazy", *points], check=False)
+
+
+def _stop_named(layout: Layout, names: Iterable[str]) -> None:
+    stop([found for name in names if (found := running(layout.pid(name)))], grace_seconds=0)
+
+
+def _stop_inside() -> None:
+    """End what else runs in our namespace: the shims, which containerd left, and strays of an interrupted `up`."""
+    stop([found for pid in network.processes_inside() if (found := Identity.of(pid))], grace_seconds=0)
+
+
+def _shim_sockets() -> Iterator[Path]:
+    """Yield the sockets that our shims listened on; containerd puts them outside of every configured folder."""
+    for file in (RUN / "containerd" / "io.containerd.runtime.v2.task").glob("*/*/bootstrap.json"):
+        try:
+            address = str(json.loads(file.read_text()).get("address", ""))
+        except (OSError, ValueError):
+            continue
+        path = Path(address.removeprefix("unix://"))
+        if path.parent == _SHIM_SOCKETS:
+            yield path
+
+
+def _remove_files(settings: Settings, layout: Layout, sockets: Iterable[Path]) -> None:
+    used = settings.kubeconfig
+    with suppress(OSError, ValueError, KeyError):  # an `up` that ended early wrote none: the file as it is found now
+        used = Path(json.loads(layout.info.read_text())["kubeconfig"])
+    for path in {used, settings.kubeconfig}:
+        kubeconfig.remove_from(path)
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
+    for result in _CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
+        result.unlink(missing_ok=True)
+    logs = Path("/var/log/containers")
+    for link in logs.glob("*.log"):
+        if link.is_symlink() and link.readlink().is_relative_to(layout.data):
+            link.unlink()
+    for folder in (_SHIM_SOCKETS, _SHIM_SOCKETS.parent, _CNI_RESULTS, _CNI_RESULTS.parent, logs):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # somebody else's files are in it, or it is not there
+    shutil.rmtree(Path.home() / ".kube/cache/discovery" / f"{NODE_IP}_{API_PORT}", ignore_errors=True)
+    if mounts_below(_MOUNTS.read_text(), [layout.root, RUN]):
+        return  # never delete through a mount that would not go; `leftovers` tells
+    shutil.rmtree(layout.root, ignore_errors=True)
+    shutil.rmtree(RUN, ignore_errors=True)
