@@ -1,0 +1,83 @@
+# Everything that one does with ekiben's sources. `make` alone prints this list.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+READY := $(VENV)/.ready
+export BENTOML_DO_NOT_TRACK := True
+
+.PHONY: help
+help:  ## Print this list.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: $(READY)  ## Make the virtual environment .venv with the locked dependencies.
+
+# pip installs uv, uv installs the rest: it checks each digest and takes seconds where pip takes minutes.
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "ekiben needs Python 3.11 or later, and $(PYTHON) is older: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "Python cannot make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: install  ## Show the whole product on a local cluster: promote one revision, roll two back.
+	$(BIN)/ekiben demo
+
+.PHONY: picture
+picture: install  ## Run the demo and draw the README's chart from it.
+	$(BIN)/ekiben demo --picture docs/images/rollout.png
+
+.PHONY: test
+test: lint types unit sim bench-quick e2e  ## Everything that a change must pass, the local cluster included.
+
+.PHONY: lint
+lint: install  ## Style, and who may import whom.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=operator $(BIN)/lint-imports
+
+.PHONY: types
+types: install  ## mypy, strict.
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: install  ## Tests that need no cluster.
+	$(BIN)/python -m pytest tests --ignore tests/e2e --ignore tests/sim -m "not slow" --numprocesses 2 --quiet
+
+.PHONY: sim
+sim: install  ## Made-up histories of rollouts, each held to the invariants.
+	$(BIN)/python -m pytest tests/sim --quiet
+
+.PHONY: bench-quick
+bench-quick: install  ## The quick form of the analysis bench: its figures beside those it is held to.
+	$(BIN)/python -m bench.analysis --quick
+
+.PHONY: e2e
+e2e: install  ## Real bentos on the local cluster: promote, roll back, crash, restart; the cluster's own life.
+	$(BIN)/python -m pytest tests/e2e -m "not slow" --durations 0 --quiet
+
+.PHONY: bench-cluster
+bench-cluster: install  ## How long the local cluster takes to start, and what it holds.
+	$(BIN)/python -m bench.cluster
+
+.PHONY: generate
+generate: install  ## Make the CRD, the chart's copies, the reference and install.yaml from the types.
+	$(BIN)/python charts/generate.py
+
+.PHONY: lock
+lock:  ## Lock the dependencies anew (needs uv).
+	requirements/lock.sh
+
+.PHONY: clean
+clean:  ## Remove what the other targets made in this folder.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
