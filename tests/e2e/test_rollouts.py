@@ -1,0 +1,103 @@
+"""What a new user does, and what goes wrong on the way: a crash, an image that is not there, an operator that restarts."""
+
+import asyncio
+import json
+
+import pytest
+from tests.e2e.conftest import Namespace
+
+from ekiben.cli.demo import stage
+from ekiben.cli.demo.flowers import bodies
+from ekiben.cli.demo.load import Answer, Load
+
+pytestmark = pytest.mark.e2e
+_SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}}
+_SPEC = {
+    "scaling": {"minReplicas": 1, "maxReplicas": 2},
+    "rollout": {
+        "steps": [{"weight": 20, "duration": "5s"}, {"weight": 50, "duration": "5s"}],
+        "bake": "0s",
+        "analysis": {"latencyTolerance": 1.5},
+    },
+}
+
+
+def _events(namespace: Namespace, reason: str) -> list[str]:
+    found = json.loads(namespace.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
+    return [one["note"] for one in found if one["reason"] == reason]
+
+
+def _load(namespace: Namespace, rate: float) -> Load:
+    return Load(f"{namespace.cluster.gateway_url.rstrip('/')}/predict", namespace.host, rate, bodies(), most=30_000)
+
+
+def _lost(answers: list[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.lost]
+
+
+async def test_three_fields_of_yaml_serve_a_model(namespace: Namespace, images: dict[str, stage.Packed]) -> None:
+    namespace.apply({"image": images["v1"].image})
+    assert namespace.wait("Available") == "Serving"
+    probe = _load(namespace, 20)
+    running = asyncio.create_task(probe.run())
+    async with asyncio.timeout(20):
+        while not any(answer.status == 200 for answer in probe.answers):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    probe.stop()
+    await running
+    assert {answer.model for answer in probe.answers if answer.status == 200} == {images["v1"].header}
+    status = namespace.get("mdep", "iris")["status"]
+    assert status["stable"]["ready"] == 2
+    assert status["selector"]
+    namespace.kubectl("get", "hpa", f"iris-{status['stable']['revision']}")
+
+
+async def test_metrics_and_probes_are_not_served_to_the_outside(namespace: Namespace) -> None:
+    for path in ("metrics", "livez", "readyz"):
+        probe = Load(f"{namespace.cluster.gateway_url.rstrip('/')}/{path}", namespace.host, 10, [{}], most=1)
+        await probe.run()
+        assert probe.answers[0].status in (404, 405), path
+
+
+async def test_a_crashing_and_an_unpullable_canary_are_rolled_back_without_a_lost_request(
+    namespace: Namespace, images: dict[str, stage.Packed]
+) -> None:
+    # A new size is a new revision as well; what serves from here on is small enough for the rest of this file.
+    load = _load(namespace, 20)
+    running = asyncio.create_task(load.run())
+    crash = [{"name": "PYTHONHOME", "value": "/nonexistent"}]
+    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "resources": _SMALL, "env": crash}, **_SPEC)
+    assert await namespace.wait_async("RolledBack") == "Crashed"
+    missing = images["v2"].image.partition("@")[0] + "@sha256:" + "0" * 64
+    await asyncio.to_thread(namespace.apply, {"image": missing, "resources": _SMALL}, **_SPEC)
+    assert await namespace.wait_async("RolledBack") == "ImagePullFailed"
+    load.stop()
+    await running
+    assert _lost(load.answers) == []
+    assert {answer.model for answer in load.answers} == {images["v1"].header}, "the broken canaries got traffic"
+    deployments = json.loads(namespace.kubectl("get", "deployments", "-o", "json"))["items"]
+    assert sorted(one["spec"]["replicas"] for one in deployments)[:-1] == [0] * (len(deployments) - 1)
+
+
+async def test_an_operator_that_restarts_in_mid_canary_goes_on_where_it_was(
+    namespace: Namespace, images: dict[str, stage.Packed]
+) -> None:
+    load = _load(namespace, 60)
+    running = asyncio.create_task(load.run())
+    before = len(_events(namespace, "WeightRaised"))
+    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "resources": _SMALL}, **_SPEC)
+    async with asyncio.timeout(120):
+        while not _canary_has_weight(await asyncio.to_thread(namespace.get, "mdep", "iris")):
+            await asyncio.sleep(0.2)
+    operator = Namespace(stage.OPERATOR_NAMESPACE, namespace.cluster)
+    await asyncio.to_thread(operator.kubectl, "delete", "pods", "--all", "--wait=false", "--grace-period=1")
+    assert await namespace.wait_async("Promoted", 240) == "Serving"
+    load.stop()
+    await running
+    assert _lost(load.answers) == []
+    assert len(_events(namespace, "WeightRaised")) - before == 2, "a step was repeated or skipped"
+    assert len(_events(namespace, "RolloutStarted")) == 3
+
+
+def _canary_has_weight(resource: dict[str, dict[str, dict[str, int]]]) -> bool:
+    return (resource["status"].get("canary") or {}).get("acknowledgedWeight", 0) > 0
