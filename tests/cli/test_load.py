@@ -49,7 +49,7 @@ async def test_it_stops_when_told_and_waits_for_the_last_answer(url: str) -> Non
     load = Load(url, "x", 500, [{"do": "work"}])
     running = asyncio.create_task(load.run())
     async with asyncio.timeout(10):
-        while len(load.answers) < 20:  # noqa: ASYNC110 - the load is the clock here
+        while len(load.answers) < 20:
             await asyncio.sleep(0.01)
     load.stop()
     await asyncio.wait_for(running, 10)

@@ -1,4 +1,4 @@
-"""What a new user does, and what goes wrong on the way: a crash, an image that is not there, an operator that restarts."""
+"""What a new user does, and what goes wrong on the way: a crash, a missing image, an operator's restart."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ async def test_three_fields_of_yaml_serve_a_model(namespace: Namespace, images: 
     probe = _load(namespace, 20)
     running = asyncio.create_task(probe.run())
     async with asyncio.timeout(20):
-        while not any(answer.status == 200 for answer in probe.answers):  # noqa: ASYNC110
+        while not any(answer.status == 200 for answer in probe.answers):
             await asyncio.sleep(0.05)
     probe.stop()
     await running
