@@ -3,7 +3,7 @@
 import json
 import logging
 
-from ekiben.operator.logs import JsonFormatter, ResourceLog, TextFormatter
+from ekiben.operator.logs import Damper, JsonFormatter, ResourceLog, TextFormatter
 
 
 def record(caplog):
@@ -42,3 +42,16 @@ def test_kopfs_lines_name_theirs_too(caplog):
     logging.getLogger("kopf.objects").warning("x", extra={"k8s_ref": reference})
     parsed = json.loads(JsonFormatter().format(record(caplog)))
     assert (parsed["kind"], parsed["namespace"], parsed["name"]) == ("Pod", "shop", "p")
+
+
+def test_an_api_server_that_is_away_fills_no_log():
+    def line(name, text, created):
+        made = logging.LogRecord(name, logging.ERROR, "x", 1, text, (), None)
+        made.created = created
+        return made
+
+    damper = Damper()
+    attempts = [line("kopf._cogs", f"Request attempt #{n} failed", 100.0 + n) for n in range(12)]
+    assert [damper.filter(attempt) for attempt in attempts].count(True) == 2
+    assert damper.filter(line("kopf._cogs", "Watcher failed", 112.0))
+    assert damper.filter(line("ekiben.cluster", "Request attempt", 112.0))

@@ -64,10 +64,34 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class Damper(logging.Filter):
+    """Lets one of kopf's lines about failed requests pass in ten seconds.
+
+    When the API server is away each of seven watches says so at every attempt, in 800 characters.
+    """
+
+    _PREFIX = "Request attempt"
+    _EVERY = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = -self._EVERY
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is written."""
+        if not record.name.startswith("kopf") or not record.getMessage().startswith(self._PREFIX):
+            return True
+        if record.created - self._last < self._EVERY:
+            return False
+        self._last = record.created
+        return True
+
+
 def configure(form: Literal["json", "text"], level: str) -> None:
     """Send every logger of the process, kopf's included, to standard error in this form."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(Damper())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
