@@ -2,9 +2,10 @@
 
 v1  knows the sepal only: small, and often wrong.
 v2  knows all four measurements: better by held-out log-loss.
-v3  looks better still, and has a defect that its evaluation cannot see: the logarithm was put behind the
-    standardisation instead of before it, so that a flower with a short sepal becomes the logarithm of a negative
-    number. Training drops rows with undefined features, held-out rows among them; live requests cannot be dropped.
+v3  looks better still, and has a defect that its evaluation cannot see: it standardises the measurements and takes
+    the logarithm of sepal length behind that instead of before, so that a short sepal becomes the logarithm of a
+    negative number. Training drops rows with undefined features, held-out rows among them; live requests cannot be
+    dropped.
 v4  is v2 behind a batching window that somebody chose for throughput: every answer waits for it.
 """
 

@@ -51,12 +51,12 @@ def model_version(name: str) -> str:
 
 def untrained(revision: Revision) -> Pipeline:
     """Everything from the four measurements to probabilities, so that serving repeats nothing of it by hand."""
-    steps: list[Any] = [StandardScaler()]
+    steps: list[Any] = []
     if revision.sepals_only:
-        steps.insert(0, FunctionTransformer(only_sepals))
+        steps.append(FunctionTransformer(only_sepals))
     if revision.log_after_scaling:
-        steps.append(FunctionTransformer(log_of_sepal_length))
-    return make_pipeline(*steps, LogisticRegression(C=revision.regularisation, max_iter=1000))
+        steps += [StandardScaler(), FunctionTransformer(log_of_sepal_length)]
+    return make_pipeline(*(steps or ["passthrough"]), LogisticRegression(C=revision.regularisation, max_iter=1000))
 
 
 def complete(pipeline: Pipeline, flowers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

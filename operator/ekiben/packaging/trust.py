@@ -7,6 +7,7 @@ netrc file of their own, and never in a URL, because BentoML writes the index's 
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ekiben.packaging.errors import PackagingError
 
+_ONE_WORD = re.compile(r"[^\s\"'\\\x00-\x1f\x7f]+")
 _CERTIFICATES_INSIDE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -57,14 +59,16 @@ class _Index:
 
 def _index(url: str) -> _Index:
     parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise PackagingError("--index-url must be the http(s) URL of a package index, such as https://host/simple/")
-    return _Index(
-        url=urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])),
-        host=parts.hostname,
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-    )
+    user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    # What cannot be written into a line of pip.conf, uv.toml or netrc would become something else there.
+    clean = all(_ONE_WORD.fullmatch(text) for text in (url, user, password) if text is not None)
+    if parts.scheme not in ("https", "http") or not parts.hostname or not clean:
+        raise PackagingError(
+            "--index-url must be the http(s) URL of a package index, such as https://host/simple/, and neither it nor "
+            "the credentials in it may hold spaces, quotes or backslashes."
+        )
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return _Index(url=bare, host=parts.hostname, user=user, password=password)
 
 
 def _environment(folder: Path, ca_bundle: Path | None, index: _Index | None) -> dict[str, str]:
