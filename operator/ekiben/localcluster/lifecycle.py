@@ -9,8 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ekiben.localcluster import build, external, lock, providers
-from ekiben.localcluster import load as loading
+from ekiben.localcluster import build, external, lock, providers, transfer
 from ekiben.localcluster.errors import ClusterError
 from ekiben.localcluster.native import checks
 from ekiben.localcluster.native import down as native_down
@@ -112,7 +111,7 @@ def load(image: str, settings: Settings | None = None, progress: Progress | None
     info = current(settings)
     if info is None:
         raise ClusterError("cluster", "there is none, or it has stopped", advice="Run: ekiben cluster up")
-    return loading.into_cluster(image, info, progress or Silent())
+    return transfer.into_cluster(image, info, progress or Silent())
 
 
 def _lock_file(settings: Settings) -> Path:

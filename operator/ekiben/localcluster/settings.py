@@ -38,8 +38,8 @@ def _base(variable: str, default: str) -> Path:
 class Settings:
     """What a caller may choose.
 
-    Ports are of 127.0.0.1; 0 keeps those of the cluster that is there, else 8080 and 5000. `context` names a context of the user's kubeconfig to use instead of making a cluster;
-    `provider` forces one of `native`, `kind`, `k3d`.
+    Ports are of 127.0.0.1; 0 keeps those of the cluster that is there, else 8080 and 5000. `context` names a context
+    of the user's kubeconfig to use instead of making a cluster; `provider` forces one of `native`, `kind`, `k3d`.
     """
 
     gateway_port: int = 0

@@ -16,7 +16,8 @@ from ekiben.localcluster import kubeconfig
 from ekiben.localcluster.commands import run
 from ekiben.localcluster.errors import ClusterError
 from ekiben.localcluster.native import cgroups, network
-from ekiben.localcluster.native.layout import API_PORT, CNI_NETWORK, NODE_IP, RUN, Layout
+from ekiben.localcluster.native.checks import foreign
+from ekiben.localcluster.native.layout import API_PORT, CNI_NETWORK, NETNS, NODE_IP, RUN, Layout
 from ekiben.localcluster.processes import Identity, running, stop
 from ekiben.localcluster.progress import Progress, step
 from ekiben.localcluster.settings import Settings
@@ -24,6 +25,8 @@ from ekiben.localcluster.settings import Settings
 _STARTERS = ("kubelet", "kube-controller-manager", "kube-scheduler")
 _CNI_RESULTS = Path("/var/lib/cni/results")
 _SHIM_SOCKETS = Path("/run/containerd/s")
+_CONTAINER_LOGS = Path("/var/log/containers")
+_DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -109,21 +112,28 @@ def _remove_files(settings: Settings, layout: Layout, sockets: Iterable[Path]) -
         used = Path(json.loads(layout.info.read_text())["kubeconfig"])
     for path in {used, settings.kubeconfig}:
         kubeconfig.remove_from(path)
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
-    for result in _CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
-        result.unlink(missing_ok=True)
-    logs = Path("/var/log/containers")
-    for link in logs.glob("*.log"):
-        if link.is_symlink() and link.readlink().is_relative_to(layout.data):
-            link.unlink()
-    for folder in (_SHIM_SOCKETS, _SHIM_SOCKETS.parent, _CNI_RESULTS, _CNI_RESULTS.parent, logs):
-        try:
-            folder.rmdir()
-        except OSError:
-            continue  # somebody else's files are in it, or it is not there
+    _remove_scattered(layout, sockets)
     shutil.rmtree(Path.home() / ".kube/cache/discovery" / f"{NODE_IP}_{API_PORT}", ignore_errors=True)
     if mounts_below(_MOUNTS.read_text(), [layout.root, RUN]):
         return  # never delete through a mount that would not go; `leftovers` tells
     shutil.rmtree(layout.root, ignore_errors=True)
     shutil.rmtree(RUN, ignore_errors=True)
+
+
+def _remove_scattered(layout: Layout, sockets: Iterable[Path]) -> None:
+    """Remove what components write to places that cannot be chosen, and those folders where nothing else is in them."""
+    ours = list(sockets)
+    for result in _CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
+        sandbox = result.name.split("-")[1]
+        ours += [result, result.parent / f"cni-loopback-{sandbox}-lo"]
+    for link in _CONTAINER_LOGS.glob("*.log"):
+        if link.is_symlink() and link.readlink().is_relative_to(layout.data):
+            ours.append(link)
+    if not foreign(None):
+        ours += [_DEVICE_PLUGINS / name for name in ("kubelet.sock", "kubelet_internal_checkpoint")]
+    for file in ours:
+        file.unlink(missing_ok=True)
+    nested = (_DEVICE_PLUGINS, _SHIM_SOCKETS, _CNI_RESULTS)
+    for folder in (*nested, *(folder.parent for folder in nested), _CONTAINER_LOGS, NETNS.parent):
+        with suppress(OSError):  # somebody else's files are in it, or it is not there
+            folder.rmdir()

@@ -118,7 +118,8 @@ def metrics_server(documents: Iterable[dict[str, Any]], image: str) -> list[dict
             # The resolution must be longer than the time a kubelet may take.
             container["args"] = [
                 "--cert-dir=/tmp", "--secure-port=10250", "--kubelet-insecure-tls",
-                "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=10s", "--kubelet-request-timeout=5s",
+                "--kubelet-preferred-address-types=InternalIP", "--metric-resolution=10s",
+                "--kubelet-request-timeout=5s",
             ]  # fmt: skip
             container["resources"]["requests"] = {"cpu": "20m", "memory": "60Mi"}
             container["readinessProbe"] |= {"initialDelaySeconds": 0, "periodSeconds": 2, "failureThreshold": 30}
@@ -157,9 +158,15 @@ def without_hooks(documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def gateway(proxy_image: str) -> list[dict[str, Any]]:
     """Return the GatewayClass and the one Gateway, whose proxy gets a fixed address and little of the machine."""
     group, name = "gateway.networking.k8s.io", f"{GATEWAY}-proxy"
-    deployment = {
+    deployment: dict[str, Any] = {
         "replicas": 1,
         "container": {"image": proxy_image, "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
+    }
+    often = {"periodSeconds": 1}
+    probes = [{"name": "envoy", "startupProbe": {**often, "failureThreshold": 120}, "readinessProbe": often}]
+    deployment["patch"] = {
+        "type": "StrategicMerge",
+        "value": {"spec": {"template": {"spec": {"containers": probes}}}},
     }
     patch = {"type": "StrategicMerge", "value": {"spec": {"clusterIP": GATEWAY_IP}}}
     proxy = {

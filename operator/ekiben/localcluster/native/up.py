@@ -190,9 +190,3 @@ def _wait_ready(layout: Layout, progress: Progress) -> None:
         api.wait("envoy-gateway", path, available, _READY_SECONDS)
         path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{GATEWAY_NAMESPACE}/gateways/{GATEWAY}"
         api.wait("gateway", path, lambda found: condition(found, "Programmed"), _READY_SECONDS)
-    with step(progress, "Resource metrics served"):
-        path = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
-        api.wait("metrics-server", path, lambda found: condition(found, "Available"), _READY_SECONDS)
-
-
-__all__ = ["up"]
