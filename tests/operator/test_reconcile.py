@@ -197,6 +197,27 @@ async def test_a_changed_model_becomes_a_canary_that_is_watched(world):
     assert weights == [95, 5]
 
 
+async def test_why_pods_are_ended_is_on_record_before_they_are(world):
+    """A canary that crashes is scaled to 0; were that done first, its conviction could be lost with its pods."""
+    world.apply()
+    await world.settle()
+    world.apply(image="x:2")
+    await world.reconciler.look(KEY)
+    canary = world.status["canary"]["revision"]
+    world.controllers()
+    pods = [item for (kind, _, name), item in world.cluster.objects.items() if kind == "Pod" and canary in name]
+    for pod in pods:
+        waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+        pod["status"]["containerStatuses"] = [{"restartCount": 3, "state": waiting}]
+    world.cluster.writes.clear()
+    await world.reconciler.look(KEY)
+    writes = [write for write in world.cluster.writes if "Event" not in write]
+    ended = f"scale Deployment iris-{canary} 0"
+    assert writes.count(ended) == 1  # although the plan may say it twice
+    assert writes.index("update status ModelDeployment iris") < writes.index(ended)
+    assert world.status["rejectedRevision"] == canary
+
+
 async def test_a_resource_that_is_gone_leaves_nothing_behind(world):
     world.apply()
     await world.settle()

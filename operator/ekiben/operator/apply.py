@@ -55,6 +55,7 @@ class Applier:
                 raise BlockedError("Forbidden", f"{_told(action)}: {error.message}") from error
 
     async def _act(self, world: World, action: Action) -> None:
+        # Each write is noted in `world`: a later action of the same plan must find what this one left.
         match action:
             case plan.EnsureRevision():
                 await self._ensure_revision(world, action)
@@ -62,49 +63,54 @@ class Applier:
                 await self._scale(world, action)
             case plan.EnsureAutoscaler():
                 desired = autoscaler.render(world.resource, action.revision, action.min_replicas, action.max_replicas)
-                await self._ensure(world, kinds.AUTOSCALER, desired, world.autoscalers.get(action.revision))
+                live = world.autoscalers.get(action.revision)
+                world.autoscalers[action.revision] = await self._ensure(world, kinds.AUTOSCALER, desired, live)
             case plan.DeleteAutoscaler():
-                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.get(action.revision))
+                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
             case plan.SetWeights():
                 desired = httproute.render(world.resource, self._rendering, action.weights)
-                await self._ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+                world.route = await self._ensure(world, kinds.HTTP_ROUTE, desired, world.route)
             case plan.EnsureStableService():
-                desired = service.render_stable(world.resource, action.revision)
-                await self._ensure(world, kinds.SERVICE, desired, world.services.get(desired["metadata"]["name"]))
+                await self._ensure_service(world, service.render_stable(world.resource, action.revision))
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
-                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.get(action.revision))
-                await self._delete(world, kinds.DEPLOYMENT, world.deployments.get(action.revision))
-                await self._delete(world, kinds.SERVICE, world.services.get(name))
+                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+                await self._delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
+                await self._delete(world, kinds.SERVICE, world.services.pop(name, None))
 
     async def _ensure_revision(self, world: World, action: plan.EnsureRevision) -> None:
         if action.revision not in world.deployments:
             desired = deployment.render(world.resource, action.revision, action.number, action.model, action.replicas)
             # Made, not applied: a later apply without `replicas` would give that field up, and with it take it from
             # the autoscaler.
-            await self._create(world, kinds.DEPLOYMENT, desired)
-        desired = service.render(world.resource, action.revision)
-        await self._ensure(world, kinds.SERVICE, desired, world.services.get(desired["metadata"]["name"]))
+            world.deployments[action.revision] = await self._create(world, kinds.DEPLOYMENT, desired)
+        await self._ensure_service(world, service.render(world.resource, action.revision))
 
-    async def _create(self, world: World, kind: Kind, desired: Json) -> None:
+    async def _ensure_service(self, world: World, desired: Json) -> None:
+        name = desired["metadata"]["name"]
+        world.services[name] = await self._ensure(world, kinds.SERVICE, desired, world.services.get(name))
+
+    async def _create(self, world: World, kind: Kind, desired: Json) -> Json:
         namespace, name = world.resource.metadata.namespace, desired["metadata"]["name"]
         try:
-            await self._cluster.create(kind, namespace, desired)
+            made = await self._cluster.create(kind, namespace, desired)
         except ConflictError:
             await self._refuse_foreign(world, kind, name)
             raise
         self._count(f"create {kind.kind}")
+        return made
 
-    async def _ensure(self, world: World, kind: Kind, desired: Json, live: Json | None) -> None:
+    async def _ensure(self, world: World, kind: Kind, desired: Json, live: Json | None) -> Json:
         """Apply an object unless it is as it should be; one that was read is written only if it has not changed."""
         if live is not None and not differs(desired, live):
-            return
+            return live
         if live is None:
             # Apply would take over an object of this name that somebody else made.
             await self._refuse_foreign(world, kind, desired["metadata"]["name"])
         version = live["metadata"]["resourceVersion"] if live else ""
-        await self._cluster.apply(kind, world.resource.metadata.namespace, desired, version)
+        made = await self._cluster.apply(kind, world.resource.metadata.namespace, desired, version)
         self._count(f"apply {kind.kind}")
+        return made
 
     async def _refuse_foreign(self, world: World, kind: Kind, name: str) -> None:
         found = await self._cluster.find(kind, world.resource.metadata.namespace, name)
@@ -117,9 +123,14 @@ class Applier:
         if live is None or int(live["spec"].get("replicas", 1)) == action.replicas:
             return
         meta = live["metadata"]
-        await self._cluster.scale(
+        scale = await self._cluster.scale(
             kinds.DEPLOYMENT, meta["namespace"], meta["name"], action.replicas, meta["resourceVersion"]
         )
+        world.deployments[action.revision] = {
+            **live,
+            "metadata": {**meta, "resourceVersion": scale["metadata"]["resourceVersion"]},
+            "spec": {**live["spec"], "replicas": action.replicas},
+        }
         self._count("scale Deployment")
 
     async def _delete(self, world: World, kind: Kind, live: Json | None) -> None:
@@ -128,6 +139,19 @@ class Applier:
         meta = live["metadata"]
         await self._cluster.delete(kind, world.resource.metadata.namespace, meta["name"], meta["uid"])
         self._count(f"delete {kind.kind}")
+
+
+def split(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """Return the actions up to the first that ends pods, and the rest.
+
+    Why pods are ended has to stand in the status first: the reason may be the pods themselves. A canary that was
+    convicted because it crashes would otherwise, if anything failed in between, be gone without a conviction, and be
+    started again. Ending pods is safe to do late: whatever has no part any more is ended at the next look.
+    """
+    for index, action in enumerate(actions):
+        if isinstance(action, plan.DeleteRevision) or (isinstance(action, plan.Scale) and action.replicas == 0):
+            return actions[:index], actions[index:]
+    return actions, ()
 
 
 def _told(action: Action) -> str:

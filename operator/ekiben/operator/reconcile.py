@@ -19,7 +19,7 @@ from ekiben.rollout.decide import decide
 from ekiben.rollout.plan import Plan
 
 from . import status
-from .apply import Applier, BlockedError
+from .apply import Applier, BlockedError, split
 from .evidence import Watchers
 from .logs import ResourceLog
 from .metrics import Metrics
@@ -122,8 +122,10 @@ class Reconciler:
         if seen.route is None and world.foreign_route:
             raise BlockedError("NameTaken", f"an HTTPRoute named {key.name} exists and is not ekiben's: rename it")
         plan = decide(seen, self._now())
-        await self._applier.act(world, plan.actions)
+        first, endings = split(plan.actions)
+        await self._applier.act(world, first)
         await self._settle(key, world, plan)
+        await self._applier.act(world, endings)
         after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
         return min(after, _GATEWAY_AGAIN) if world.gateway_problem else after
 
