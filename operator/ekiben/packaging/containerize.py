@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def containerize(order: ImageOrder, progress: Progress) -> None:
     except ToolError as error:
         if (
             order.builder.name != "buildah"
-            or "BUILDAH_ISOLATION" in environment
+            or "BUILDAH_ISOLATION" in {**os.environ, **environment}
             or _ISOLATION_FAILED.search(error.output) is None
         ):
             raise

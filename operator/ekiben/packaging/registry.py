@@ -33,7 +33,10 @@ def push(image: str, registry: Registry, builder: Builder, trust: Trust, *, inse
             environment=builder.environment(),
             progress=progress,
         )
-        told = written.read_text() if written.is_file() else _docker_digest(image, builder, said)
+        if builder.name == "docker":
+            told = _docker_digest(image, builder, said)
+        else:
+            told = written.read_text() if written.is_file() else ""
     found = _DIGEST.search(told)
     if found is None:
         raise ToolError(f"{what}: finding its digest", builder.name, said, advice)
