@@ -143,6 +143,15 @@ def _wait(descriptors: set[int], seconds: float) -> set[int]:
     return left
 
 
+def command_of(pid: int) -> list[str]:
+    """Return a process's command line; empty where it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return []
+    return text.split("\0")[:-1]
+
+
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process; 0 where it has ended."""
     try:

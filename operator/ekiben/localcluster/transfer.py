@@ -11,6 +11,7 @@ from pathlib import Path
 from ekiben.localcluster import external
 from ekiben.localcluster.commands import run
 from ekiben.localcluster.errors import ClusterError
+from ekiben.localcluster.native import naming
 from ekiben.localcluster.progress import Progress, step
 from ekiben.localcluster.settings import ClusterInfo
 
@@ -36,7 +37,10 @@ def into_cluster(image: str, info: ClusterInfo, progress: Progress) -> str:
         tool, name = _holder(image), image
     with step(progress, f"Load {image}"):
         if info.registry:
-            return _push(tool, name, f"{info.registry}/{repository(name)}")
+            reference = _push(tool, name, f"{info.registry}/{repository(name)}")
+            if info.provider == "native":
+                naming.keep(info, reference, name)
+            return reference
         with tempfile.TemporaryDirectory(prefix="ekiben-load-") as folder:
             archive = Path(folder) / "image.tar"
             save = (

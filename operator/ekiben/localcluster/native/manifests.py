@@ -163,7 +163,12 @@ def gateway(proxy_image: str) -> list[dict[str, Any]]:
         "container": {"image": proxy_image, "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
     }
     often = {"periodSeconds": 1}
-    probes = [{"name": "envoy", "startupProbe": {**often, "failureThreshold": 120}, "readinessProbe": often}]
+    # Both containers' start is asked about every 10 s by default, which is most of the time that a start takes.
+    start = {**often, "failureThreshold": 120}
+    probes = [
+        {"name": "envoy", "startupProbe": start, "readinessProbe": often},
+        {"name": "shutdown-manager", "startupProbe": start},
+    ]
     deployment["patch"] = {
         "type": "StrategicMerge",
         "value": {"spec": {"template": {"spec": {"containers": probes}}}},

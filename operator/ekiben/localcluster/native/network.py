@@ -72,7 +72,7 @@ def ensure(gateway_port: int, registry_port: int) -> None:
     Raises:
         ClusterError: the kernel refuses, or the addresses are in use by another interface.
     """
-    if not _namespace_works():
+    if not exists():
         remove()
         _refuse_taken_addresses()
         run(_PART, ["ip", "netns", "add", NAMESPACE])
@@ -149,7 +149,7 @@ def refuse_taken_port(port: int, option: str) -> None:
 
 def processes_inside() -> list[int]:
     """Return the processes whose network namespace is the cluster's."""
-    if not _namespace_works():
+    if not exists():
         return []
     wanted = NETNS.stat().st_ino
     found = []
@@ -163,7 +163,8 @@ def processes_inside() -> list[int]:
     return found
 
 
-def _namespace_works() -> bool:
+def exists() -> bool:
+    """Whether the namespace is there, and not only the file of one that ended with the machine's last run."""
     return NETNS.exists() and run(_PART, ["nsenter", f"--net={NETNS}", "true"], check=False).returncode == 0
 
 

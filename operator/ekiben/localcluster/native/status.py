@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ekiben.localcluster.native.components import components
 from ekiben.localcluster.native.health import Api, available, condition, healthy
 from ekiben.localcluster.native.layout import NODE, Layout
 from ekiben.localcluster.native.manifests import ENVOY_GATEWAY_NAMESPACE
-from ekiben.localcluster.processes import resident_bytes, running
+from ekiben.localcluster.processes import command_of, resident_bytes, running
 from ekiben.localcluster.settings import GATEWAY, GATEWAY_NAMESPACE, Settings
 
 _SHIM = "containerd-shim-runc-v2"
@@ -109,10 +108,7 @@ def _pids() -> list[int]:
 
 
 def _program(pid: int) -> str:
-    try:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    name = os.path.basename(arguments[0].decode(errors="replace"))  # noqa: PTH119 - text of another process, no path of ours
+    command = command_of(pid)
+    name = Path(command[0]).name if command else ""
     # The proxy's second container runs the controller's program.
-    return "envoy" if name == "envoy-gateway" and arguments[1:2] == [b"envoy"] else name
+    return "envoy" if name == "envoy-gateway" and command[1:2] == ["envoy"] else name

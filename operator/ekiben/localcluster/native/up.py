@@ -17,13 +17,21 @@ from ekiben.localcluster.native.health import Api, available, condition, wait_he
 from ekiben.localcluster.native.layout import CONTAINERD_SOCKET, NODE, RUN, Layout
 from ekiben.localcluster.native.manifests import ENVOY_GATEWAY_NAMESPACE
 from ekiben.localcluster.native.parts_images import Prepared
-from ekiben.localcluster.processes import Identity, running, start, stop, write_atomically
+from ekiben.localcluster.processes import Identity, command_of, running, start, stop, write_atomically
 from ekiben.localcluster.progress import Progress, step
 from ekiben.localcluster.settings import GATEWAY, GATEWAY_NAMESPACE, NAME, ClusterInfo, Settings
 
 _HEALTHY_SECONDS = 60
 _READY_SECONDS = 120
 _APISERVER = "kube-apiserver"
+_APPLIED = "applied"
+_DEPLOYMENTS = {
+    "coredns": "/apis/apps/v1/namespaces/kube-system/deployments/coredns",
+    "metrics-server": "/apis/apps/v1/namespaces/kube-system/deployments/metrics-server",
+    "envoy-gateway": f"/apis/apps/v1/namespaces/{ENVOY_GATEWAY_NAMESPACE}/deployments/envoy-gateway",
+}
+_DNS_SERVICE = "/api/v1/namespaces/kube-system/services/kube-dns"
+_GATEWAY = f"/apis/gateway.networking.k8s.io/v1/namespaces/{GATEWAY_NAMESPACE}/gateways/{GATEWAY}"
 
 
 def up(settings: Settings, progress: Progress) -> ClusterInfo:
@@ -41,7 +49,7 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
     prepared = parts_images.prepare(settings.cache, parts, progress)
     node = components(layout, parts.bin)
     with step(progress, "Network, certificates and configuration"):
-        _clear_strays(layout, node, parts.bin)
+        _clear_strays(layout, node)
         network.ensure(settings.gateway_port, settings.registry_port)
         _configure(settings, layout)
     planted = _seed(parts.bin, layout, prepared, node, progress)
@@ -49,11 +57,12 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
         started = _start_all(pool, layout, node, progress)
         running_all = list(started.values())
         running_all.append(pool.submit(_import, parts.bin, prepared, started["containerd"], progress))
-        if not planted:  # applied again, it brings back what somebody has deleted
-            running_all.append(pool.submit(_install, parts.bin, layout, prepared, started[_APISERVER], progress))
+        if not planted:
+            running_all.append(pool.submit(_reinstall, parts.bin, layout, prepared, started[_APISERVER], progress))
         for done in running_all:
             done.result()
     _wait_ready(layout, progress)
+    write_atomically(layout.data / _APPLIED, str(prepared.base))
     return ClusterInfo(
         provider="native", kubeconfig=layout.kubeconfig, context=NAME,
         gateway_url=f"http://127.0.0.1:{settings.gateway_port}", registry=f"localhost:{settings.registry_port}",
@@ -68,22 +77,34 @@ def _check_ports(settings: Settings, layout: Layout) -> None:
     network.refuse_taken_port(settings.registry_port, "--registry-port")
 
 
-def _clear_strays(layout: Layout, node: list[Component], bin_folder: Path) -> None:
-    """End what runs but would not be found again: outside of today's namespace, or started and not written down.
+def _clear_strays(layout: Layout, node: list[Component]) -> None:
+    """End what runs but is not what should run.
 
-    A `down` or a crash in between, a killed `up`, or somebody's `ip netns delete` leave such processes.
+    That is: in a namespace that is gone (somebody deleted it), of another version or with other options than today's,
+    or started and never written down (an `up` that was killed in between).
     """
-    known = {c.name: identity for c in node if (identity := running(layout.pid(c.name))) is not None}
+    if not network.exists():
+        stop(_pods(Path(node[0].command[0]).parent), grace_seconds=0)  # they hang on a bridge that nobody reaches
     inside = set(network.processes_inside())
-    lost = [identity for identity in known.values() if identity.pid not in inside]
-    pids = {identity.pid for identity in known.values()}
-    programs = {Path(c.command[0]).name for c in node}
-    for pid in inside - pids:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+    known = {c.name: identity for c in node if (identity := running(layout.pid(c.name))) is not None}
+    lost = [
+        known[c.name]
+        for c in node
+        if c.name in known and (known[c.name].pid not in inside or command_of(known[c.name].pid) != list(c.command))
+    ]
+    programs = {c.command[0] for c in node}
+    for pid in inside - {identity.pid for identity in known.values()}:
         identity = Identity.of(pid)
-        if identity and Path(arguments).parent == bin_folder and Path(arguments).name in programs:
+        if identity is not None and (command_of(pid) or [""])[0] in programs:
             lost.append(identity)
     stop(lost, grace_seconds=5)
+
+
+def _pods(bin_folder: Path) -> list[Identity]:
+    shim = str(bin_folder / "containerd-shim-runc-v2")
+    pids = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}
+    shims = {pid for pid in pids if (command_of(pid) or [""])[0] == shim}
+    return [found for pid in shims | cgroups.members() if (found := Identity.of(pid))]
 
 
 def _configure(settings: Settings, layout: Layout) -> None:
@@ -153,6 +174,19 @@ def _import(bin_folder: Path, prepared: Prepared, containerd: Future[None], prog
                 done.result()
 
 
+def _reinstall(
+    bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Future[None], progress: Progress
+) -> None:
+    """Apply once more unless an earlier `up` of these manifests ended well and what matters is still there."""
+    apiserver.result()
+    mark = layout.data / _APPLIED
+    if mark.exists() and mark.read_text() == str(prepared.base):
+        api = Api(layout)
+        if all(api.get(path) is not None for path in (*_DEPLOYMENTS.values(), _DNS_SERVICE, _GATEWAY)):
+            return
+    _install(bin_folder, layout, prepared, apiserver, progress)
+
+
 def _install(bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Future[None], progress: Progress) -> None:
     apiserver.result()
     kubectl = [bin_folder / "kubectl", f"--kubeconfig={layout.kubeconfig}"]
@@ -180,13 +214,10 @@ def _install(bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Fu
 
 def _wait_ready(layout: Layout, progress: Progress) -> None:
     api = Api(layout)
-    deployments = "/apis/apps/v1/namespaces"
     with step(progress, "Node ready"):
         api.wait("node", f"/api/v1/nodes/{NODE}", lambda found: condition(found, "Ready"), _READY_SECONDS)
     with step(progress, "DNS ready"):
-        api.wait("coredns", f"{deployments}/kube-system/deployments/coredns", available, _READY_SECONDS)
+        api.wait("coredns", _DEPLOYMENTS["coredns"], available, _READY_SECONDS)
     with step(progress, "Gateway programmed"):
-        path = f"{deployments}/{ENVOY_GATEWAY_NAMESPACE}/deployments/envoy-gateway"
-        api.wait("envoy-gateway", path, available, _READY_SECONDS)
-        path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{GATEWAY_NAMESPACE}/gateways/{GATEWAY}"
-        api.wait("gateway", path, lambda found: condition(found, "Programmed"), _READY_SECONDS)
+        api.wait("envoy-gateway", _DEPLOYMENTS["envoy-gateway"], available, _READY_SECONDS)
+        api.wait("gateway", _GATEWAY, lambda found: condition(found, "Programmed"), _READY_SECONDS)
