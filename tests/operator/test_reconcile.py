@@ -92,6 +92,17 @@ async def test_what_belongs_to_somebody_else_is_not_taken_over(world):
     assert world.condition("Degraded") is None
 
 
+async def test_what_a_former_resource_of_this_name_left_is_waited_for(world):
+    owners = [{"kind": "ModelDeployment", "name": "iris", "uid": "before", "controller": True}]
+    world.cluster.put(kinds.SERVICE, {"metadata": {"namespace": "shop", "name": "iris", "ownerReferences": owners}})
+    world.apply()
+    with pytest.raises(ConflictError, match="it is being removed"):
+        await world.settle()
+    world.cluster.drop(kinds.SERVICE, "shop", "iris")
+    await world.settle()
+    assert world.status["phase"] == "Stable"
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [(InvalidError("spec.x: too large", 422), "Invalid"), (ForbiddenError("exceeded quota", 403), "Forbidden")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ekiben.api.base import KIND
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError
@@ -17,6 +18,7 @@ from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
 from ekiben.rollout.plan import Action
 
+from .pods import owner
 from .world import Json, World
 
 
@@ -115,6 +117,9 @@ class Applier:
     async def _refuse_foreign(self, world: World, kind: Kind, name: str) -> None:
         found = await self._cluster.find(kind, world.resource.metadata.namespace, name)
         problem = foreign({"kind": kind.kind, **found}, world.resource) if found else None
+        if problem and found and owner(found, KIND) is not None:
+            # Of a ModelDeployment that had this name before: it is about to be collected.
+            raise ConflictError(f"{problem} (it is being removed)")
         if problem:
             raise BlockedError("NameTaken", problem)
 

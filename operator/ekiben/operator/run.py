@@ -176,18 +176,19 @@ async def _listen(settings: Settings, source: Source, state: health.Health) -> t
 
 async def _elector(settings: Settings, source: Source, cluster: Cluster) -> Elector:
     namespace = settings.lease_namespace or (own_namespace() if source.in_cluster else "")
-    if not namespace and settings.namespaces:
-        namespace = settings.namespaces[0]
+    if not namespace:
+        fallback = settings.namespaces[0] if settings.namespaces else "default"
+        namespace = await _found(cluster, settings.lease_name) or fallback
     identity = f"{os.environ.get('POD_NAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
-    return Elector(cluster, namespace or await _found(cluster, settings.lease_name), settings.lease_name, identity)
+    return Elector(cluster, namespace, settings.lease_name, identity)
 
 
 async def _found(cluster: Cluster, lease: str) -> str:
-    """Return the namespace of an operator in the cluster, so that one on a laptop waits for it."""
+    """Return the namespace of an operator in the cluster, so that one on a laptop waits for it; empty if none."""
     try:
         leases = await cluster.list(kinds.LEASE, None, fields=f"metadata.name={lease}")
     except ClusterError as error:
         _log.debug("Leases of other namespaces cannot be listed: %s", error.message)
-        return "default"
+        return ""
     latest = max(leases, key=lambda item: str(item["spec"].get("renewTime") or ""), default=None)
-    return str(latest["metadata"]["namespace"]) if latest else "default"
+    return str(latest["metadata"]["namespace"]) if latest else ""

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     """Lease that decides which of several operators acts."""
     lease_namespace: str = ""
     """Its namespace; by default the operator's own, outside of a cluster that of a lease that is already there, or
-    else `default`."""
+    else the first of `namespaces`, or `default`."""
     log_format: Literal["json", "text"] = "json"
     """One JSON object a line, or text for people."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
