@@ -117,7 +117,8 @@ class Applier:
     async def _refuse_foreign(self, world: World, kind: Kind, name: str) -> None:
         found = await self._cluster.find(kind, world.resource.metadata.namespace, name)
         problem = foreign({"kind": kind.kind, **found}, world.resource) if found else None
-        if problem and found and owner(found, KIND) is not None:
+        former = owner(found, KIND) if found else None
+        if problem and former and former[0] == world.resource.metadata.name:
             # Of a ModelDeployment that had this name before: it is about to be collected.
             raise ConflictError(f"{problem} (it is being removed)")
         if problem:

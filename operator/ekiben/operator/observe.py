@@ -57,7 +57,6 @@ class Observer:
             self._gateways.look(resource),
         )
         deployments, services, autoscalers, pods, slices = lists
-        foreign = route is not None and not is_owned(route, resource)
         return World(
             raw=raw,
             resource=resource,
@@ -66,8 +65,7 @@ class Observer:
             services={item["metadata"]["name"]: item for item in services if is_owned(item, resource)},
             pods=_pods(pods),
             ready=_ready(slices),
-            route=None if foreign else route,
-            foreign_route=foreign,
+            route=route if route and is_owned(route, resource) else None,
             gateway_problem=gateway.problem,
             url=gateway.url,
         )

@@ -119,8 +119,6 @@ class Reconciler:
         except ForbiddenError as error:
             raise BlockedError("Forbidden", error.message) from error
         seen = observation(world, self._watchers.evidence(key), self._watchers.drains(key))
-        if seen.route is None and world.foreign_route:
-            raise BlockedError("NameTaken", f"an HTTPRoute named {key.name} exists and is not ekiben's: rename it")
         plan = decide(seen, self._now())
         first, endings = split(plan.actions)
         await self._applier.act(world, first)

@@ -26,7 +26,6 @@ class World:
     ready: dict[str, int] = field(default_factory=dict)
     """Ready addresses by Service name."""
     route: Json | None = None
-    foreign_route: bool = False
-    """An HTTPRoute of this name exists and belongs to somebody else."""
+    """The resource's own; one of this name that somebody else made is met when it is to be written."""
     gateway_problem: str = ""
     url: str | None = None
