@@ -9,7 +9,6 @@ import yaml
 from tests.api.bad_resources import BAD, BAD_NAMES, NAME_MESSAGE, named, resource
 
 from charts import generate
-from ekiben.api.crd import CRD_NAME
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.objects import autoscaler, compare, deployment, httproute, names, service
 from ekiben.objects.settings import Settings
@@ -21,23 +20,16 @@ NAMESPACE = f"ekiben-validation-{uuid.uuid4().hex[:6]}"
 
 
 @pytest.fixture(scope="module")
-def kubectl(cluster):
-    """Return a function that runs kubectl on a cluster that knows the resource."""
+def kubectl(operator):
+    """Return a function that runs kubectl on a cluster whose CRD is the chart's."""
 
     def run(*arguments, stdin=None):
-        command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}"]
+        command = [str(operator.kubectl), f"--kubeconfig={operator.kubeconfig}", f"--context={operator.context}"]
         return subprocess.run(
             [*command, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
 
-    missing = run("get", "crd", CRD_NAME).returncode
-    if missing:
-        made = run("apply", "--server-side", "-f", str(ROOT / generate.CRD_FILE))
-        assert made.returncode == 0, made.stderr
-        run("wait", "--for=condition=Established", f"crd/{CRD_NAME}")
-    yield run
-    if missing:  # a chart that is installed later has to own it
-        run("delete", "crd", CRD_NAME)
+    return run
 
 
 @pytest.fixture(scope="module")
