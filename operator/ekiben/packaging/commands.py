@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ekiben.packaging.errors import ToolError
@@ -15,12 +15,19 @@ Progress = Callable[[str], None]
 
 _KEPT = 200  # lines of a tool's output that are kept for recognising a failure
 _SHOWN = 15  # lines of it that the user reads
+# Lines that builders print for each layer: they would push what matters out of an error.
+_NOISE = re.compile(r"Copying (blob|config) |Getting image source signatures|--> ")
 _CREDENTIALS = re.compile(r"(?P<scheme>\w+://)[^\s/@]+@")
 
 
 def without_credentials(text: str) -> str:
     """`https://user:secret@host/` -> `https://***@host/`, wherever it occurs."""
     return _CREDENTIALS.sub(r"\g<scheme>***@", text)
+
+
+def last_lines(lines: Iterable[str]) -> str:
+    """The end of a tool's output, without what it prints for each layer."""
+    return "\n".join([line for line in lines if not _NOISE.match(line)][-_SHOWN:])
 
 
 def run(
@@ -62,5 +69,5 @@ def run(
                 lines.append(line)
                 progress(line)
     if process.returncode != 0:
-        raise ToolError(what, tool, "\n".join(list(lines)[-_SHOWN:]), advice)
+        raise ToolError(what, tool, last_lines(lines), advice)
     return "\n".join(lines)

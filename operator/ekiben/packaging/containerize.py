@@ -13,7 +13,7 @@ from pathlib import Path
 from ekiben.packaging import containerize_worker
 from ekiben.packaging.bentos import Bento, bentoml_environment, bentoml_python
 from ekiben.packaging.builders import Builder
-from ekiben.packaging.commands import Progress, run
+from ekiben.packaging.commands import Progress, last_lines, run
 from ekiben.packaging.errors import PackagingError, ToolError
 from ekiben.packaging.trust import Trust
 
@@ -99,4 +99,4 @@ def _run(order: ImageOrder, environment: dict[str, str], progress: Progress) -> 
         )
         # BentoML logs a failed build and may still end well: the image's own identity is the proof.
         if not identity.is_file() or not identity.read_text().strip():
-            raise ToolError(what, builder.name, "\n".join(said.splitlines()[-15:]), advice)
+            raise ToolError(what, builder.name, last_lines(said.splitlines()), advice)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ekiben.packaging.builders import Builder
-from ekiben.packaging.commands import Progress, run
+from ekiben.packaging.commands import Progress, last_lines, run
 from ekiben.packaging.errors import ToolError
 from ekiben.packaging.references import Registry
 from ekiben.packaging.trust import Trust
@@ -39,7 +39,7 @@ def push(image: str, registry: Registry, builder: Builder, trust: Trust, *, inse
             told = written.read_text() if written.is_file() else ""
     found = _DIGEST.search(told)
     if found is None:
-        raise ToolError(f"{what}: finding its digest", builder.name, said, advice)
+        raise ToolError(f"{what}: finding its digest", builder.name, last_lines(said.splitlines()), advice)
     return found[0]
 
 
