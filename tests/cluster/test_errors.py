@@ -31,6 +31,11 @@ def test_a_quota_speaks_for_itself():
     assert "role" not in error.message
 
 
+def test_a_namespace_that_goes_is_nobodys_fault():
+    message = 'services "a" is forbidden: unable to create new content in namespace shop because it is being terminated'
+    assert isinstance(error_from(403, body(message), "apply services"), errors.ConflictError)
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

@@ -93,6 +93,30 @@ async def test_who_is_overtaken_stops():
         await asyncio.wait_for(first.hold(), 5)
 
 
+async def test_a_renewal_that_fails_once_is_tried_again(monkeypatch):
+    leases = Leases()
+    first = elector(leases, "a")
+    await first.acquire()
+    real, failures = leases.find, [UnavailableError("away")] * 3
+
+    async def find(*args):
+        if failures:
+            raise failures.pop()
+        return await real(*args)
+
+    monkeypatch.setattr(leases, "find", find)
+    holding = asyncio.create_task(first.hold())
+    before = leases.version
+    for _ in range(1000):
+        if leases.version > before:
+            break
+        await asyncio.sleep(0.001)
+    assert leases.version > before
+    assert not holding.done()
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+
 async def test_who_cannot_renew_stops_before_another_may_start():
     leases = Leases()
     first = elector(leases, "a")

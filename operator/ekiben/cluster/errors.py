@@ -64,6 +64,8 @@ def error_from(code: int, body: str, what: str) -> ClusterError:
     message = _message(body)
     if code == 401:
         return ClusterConfigError(f"The API server refused the credentials ({what}): {message}", code)
+    if code == 403 and "because it is being terminated" in message:
+        return ConflictError(f"{message} ({what})", code)  # the namespace goes, and the resource with it
     if code == 403:
         return ForbiddenError(_forbidden(message, what), code)
     if code == 429 or code >= 500:

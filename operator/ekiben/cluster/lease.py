@@ -32,12 +32,12 @@ class Elector:
     namespace: str
     name: str
     identity: str
-    duration: float = 15.0
+    duration: float = 20.0
     """Seconds after which a holder that does not renew has lost it."""
     renew_every: float = 3.0
-    give_up_after: float = 10.0
+    give_up_after: float = 15.0
     """Seconds without a successful renewal after which this process stops; less than `duration`, so that it stops
-    before another one starts."""
+    before another one starts. Time for three attempts: on a busy node one may well take seconds."""
     _seen: tuple[str, float] = field(default=("", 0.0), init=False)
 
     async def acquire(self) -> None:
@@ -69,18 +69,28 @@ class Elector:
         while True:
             await asyncio.sleep(self.renew_every)
             try:
-                async with asyncio.timeout(self.give_up_after / 2):
-                    holder = await self._try()
+                holder = await self._renew(renewed + self.give_up_after)
             except (ClusterError, TimeoutError) as error:
-                if time.monotonic() - renewed > self.give_up_after - self.renew_every:
-                    raise LeaseLostError(
-                        f"The lease {self.namespace}/{self.name} could not be renewed: "
-                        f"{str(error) or 'no answer from the API server'}"
-                    ) from error
-                continue
+                raise LeaseLostError(
+                    f"The lease {self.namespace}/{self.name} could not be renewed for {self.give_up_after:.0f} s: "
+                    f"{str(error) or 'no answer from the API server'}"
+                ) from error
             if holder != self.identity:
                 raise LeaseLostError(f"{holder} has taken the lease {self.namespace}/{self.name}")
             renewed = time.monotonic()
+
+    async def _renew(self, deadline: float) -> str:
+        """Try until it is known who holds the lease; the last error where that takes longer than the deadline."""
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                async with asyncio.timeout(min(left, self.give_up_after / 3)):
+                    return await self._try()
+            except (ClusterError, TimeoutError) as error:
+                if time.monotonic() + self.renew_every / 3 >= deadline:
+                    raise
+                _log.warning("The lease was not renewed, trying again: %s", str(error) or "no answer in time")
+            await asyncio.sleep(self.renew_every / 3)
 
     async def release(self) -> None:
         """Let the next one start at once; best effort."""
