@@ -122,12 +122,12 @@ def ensure_base_image(
     debian.ensure({"buildah": "buildah"}, progress)
     if _buildah("inspect", "--type", "image", reference, check=False) == 0:
         return reference
-    with step(progress, f"Pull {reference}"):
-        if _buildah("pull", "--quiet", "--retry", "0", reference, check=False, timeout=60) == 0:
+    with step(progress, f"Look for {reference} in its registry"):
+        if _pulled(reference):
             return reference
     bundle = ca_bundle or next((Path(path) for path in _CA_BUNDLES if Path(path).exists()), None)
     debian.ensure(debian.IMAGES, progress)
-    digest = hashlib.sha256(f"2 {_SUITE} {platform.machine()}".encode())
+    digest = hashlib.sha256(f"2 {reference} {_SUITE} {platform.machine()}".encode())
     digest.update(bundle.read_bytes() if bundle else b"")
     archive = cache / "images" / f"python-3.11-slim-{digest.hexdigest()[:16]}.tar"
     if not archive.exists():
@@ -140,6 +140,13 @@ def ensure_base_image(
     return reference
 
 
+def _pulled(reference: str) -> bool:
+    try:
+        return _buildah("pull", "--quiet", reference, check=False, timeout=120) == 0
+    except ClusterError:
+        return False  # a firewall that does not even refuse
+
+
 def _make_base(reference: str, bundle: Path | None, archive: Path) -> None:
     if os.geteuid() != 0:
         raise ClusterError("base image", "making it needs root", advice="Run the same command with sudo.")
@@ -147,15 +154,14 @@ def _make_base(reference: str, bundle: Path | None, archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".base-", dir=archive.parent) as temporary:
         root = Path(temporary) / "root"
         packages = "python3,python3-venv,python3-pip,ca-certificates,curl"
-        # pip recommends a compiler; debootstrap installs what is required only.
+        # pip recommends a compiler; debootstrap installs only what is required.
         command = ["debootstrap", "--variant=minbase", f"--include={packages}", _SUITE, root]
         run(
             "debootstrap", command, direct=False, timeout=900, advice="Check that this machine reaches a Debian mirror."
         )
         (root / "usr/bin/python").unlink(missing_ok=True)
         (root / "usr/bin/python").symlink_to("python3")
-        for unwanted in ("usr/lib/python3.11/EXTERNALLY-MANAGED",):
-            (root / unwanted).unlink(missing_ok=True)
+        (root / "usr/lib/python3.11/EXTERNALLY-MANAGED").unlink(missing_ok=True)
         for folder in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
             shutil.rmtree(root / folder, ignore_errors=True)
         (root / "var/lib/apt/lists/partial").mkdir(parents=True)
