@@ -53,5 +53,5 @@ def test_credentials_reach_neither_screen_nor_error():
 
 def test_what_is_printed_for_each_layer_does_not_hide_the_error():
     script = "echo 'Error: denied'; for i in $(seq 1 50); do echo Copying blob sha256:$i; done; exit 1"
-    with pytest.raises(ToolError, match="said:\n    Error: denied\nLog in."):
+    with pytest.raises(ToolError, match=r"said:\n    Error: denied\nLog in\."):
         run(shell(script), what="Pushing", advice="Log in.", tool="buildah")
