@@ -33,11 +33,11 @@ def test_for_any_other_tag_bentoml_is_asked(home, monkeypatch, tools):
 
 
 def test_a_tag_that_is_not_there(home, monkeypatch, tools):
-    said = tools("python", "echo 'Error: Bento 'iris:v9' is not found' >&2; exit 1")
+    said = tools("python", "echo 'Error: Bento iris:v9 is not found' >&2; exit 1")
     monkeypatch.setattr(bentos, "bentoml_command", lambda: [str(said)])
     with pytest.raises(ToolError) as failed:
         bentos.find("iris:v9")
-    assert "bentoml said:\n    Error: Bento 'iris:v9' is not found" in str(failed.value)
+    assert "bentoml said:\n    Error: Bento iris:v9 is not found" in str(failed.value)
 
 
 def test_bentoml_of_the_active_environment_is_taken(tmp_path, monkeypatch):
