@@ -129,6 +129,19 @@ async def test_after_a_restart_the_weight_is_told_when_the_stable_has_been_read(
     assert collector.said == [(1, 20)]
 
 
+async def test_a_weight_change_is_followed_by_a_tick_at_once(watched):
+    collector, _, watcher, start = watched
+    watcher.follow(seen(0), 1.0)
+    start()
+    await ticks(collector, 1)
+    collector.tick_length = 3600
+    await ticks(collector, 1)  # the one that was due already
+    before = collector.ticks
+    watcher.follow(seen(20), 2.0)
+    await ticks(collector, 1)
+    assert collector.ticks == before + 1
+
+
 async def test_without_pods_it_waits_with_that(watched):
     collector, _, watcher, start = watched
     watcher.follow(seen(20, pods=0), 1.0)

@@ -45,6 +45,7 @@ class Watcher:
         self._weight: int | None = None
         self._ticked = False
         self._told: tuple[object, ...] = ()
+        self._changed = asyncio.Event()
         if collector.note:
             log.warning("%s", collector.note)
 
@@ -61,6 +62,7 @@ class Watcher:
         self._weight = weight
         if self._ticked:
             self.collector.weight_acknowledged(weight, now)
+            self._changed.set()
 
     async def run(self, queue: WorkQueue, key: Key) -> None:
         """Tick until cancelled."""
@@ -73,7 +75,15 @@ class Watcher:
                 log.exception("A defect of ekiben: one tick of the evidence is lost")
             if self._news():
                 queue.add(key, urgent=True)
-            await asyncio.sleep(max(0.0, started + self.collector.tick_length - time.monotonic()))
+            await self._pause(max(0.0, started + self.collector.tick_length - time.monotonic()))
+
+    async def _pause(self, left: float) -> None:
+        """Wait for the next tick. It comes at once after a weight change: counted from then, the settle time ends with
+        a tick, and not up to one tick before the next."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._changed.wait()
+        self._changed.clear()
 
     async def _tick(self, now: float) -> None:
         await self.collector.tick(self._targets, now)
