@@ -53,3 +53,10 @@ def test_an_interrupted_build_is_no_build(tmp_path):
 )
 def test_go_version(text, numbers):
     assert build.version(text) == numbers
+
+
+def test_what_other_versions_left_is_removed(tmp_path):
+    for name in ("new", "old", ".build-x"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    build.remove_siblings(tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

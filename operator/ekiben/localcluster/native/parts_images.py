@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ekiben.localcluster import images
-from ekiben.localcluster.build import Parts, key
+from ekiben.localcluster.build import Parts, key, remove_siblings
 from ekiben.localcluster.commands import run
 from ekiben.localcluster.native import manifests
 from ekiben.localcluster.native.render import PAUSE
@@ -40,7 +40,7 @@ def prepare(cache: Path, parts: Parts, progress: Progress) -> Prepared:
     Raises:
         ClusterError: a wheel cannot be had, or the chart cannot be rendered.
     """
-    source = Path(manifests.__file__).read_bytes() + Path(images.__file__).read_bytes()
+    source = Path(manifests.__file__).read_bytes()
     tag = hashlib.sha256(f"{key()} {_LAYOUT} {images.ENVOY_WHEEL}".encode()).hexdigest()[:12]
     folder = cache / "node-images" / tag
     names = {name: f"localhost/ekiben/{name}:{tag}" for name in ("coredns", "envoy-gateway", "envoy", "metrics-server")}
@@ -58,6 +58,8 @@ def prepare(cache: Path, parts: Parts, progress: Progress) -> Prepared:
             objects = _base(parts, names)
             write_atomically(rendered / "base.json", _list(objects))
             write_atomically(rendered / "gateway.json", _list(manifests.gateway(names["envoy"])))
+    if made:
+        remove_siblings(folder)
     archives = {PAUSE: folder / "pause.tar"}
     archives |= {reference: folder / f"{name}.tar" for name, reference in names.items()}
     return Prepared(archives, rendered / "base.json", rendered / "gateway.json")

@@ -119,8 +119,8 @@ def _configure(settings: Settings, layout: Layout) -> None:
     admin = render.component_kubeconfig(layout, "admin")
     write_atomically(layout.kubeconfig, yaml.safe_dump(admin))
     kubeconfig.merge_into(settings.kubeconfig, admin)
-    ports = {"gateway_port": settings.gateway_port, "registry_port": settings.registry_port}
-    write_atomically(layout.info, json.dumps({**ports, "kubeconfig": str(settings.kubeconfig)}))
+    if not layout.info.exists():  # enough for `down` to find what this writes to, should it end early
+        write_atomically(layout.info, json.dumps({"kubeconfig": str(settings.kubeconfig)}))
 
 
 def _seed(bin_folder: Path, layout: Layout, prepared: Prepared, node: list[Component], progress: Progress) -> bool:
