@@ -108,7 +108,7 @@ def _same(folder):
 def test_missing_packages_without_root_are_named(monkeypatch):
     monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
     packages = {"gone": "/nowhere/gone", "there": "/"}
-    with pytest.raises(ClusterError, match="sudo apt-get install --yes gone$"):
+    with pytest.raises(ClusterError, match=r"sudo apt-get install --yes gone$"):
         debian.ensure(packages, Silent())
 
 

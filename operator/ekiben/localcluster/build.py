@@ -97,7 +97,15 @@ def ensure(cache: Path, progress: Progress) -> Parts:
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
+    remove_siblings(target)
     return Parts(target / "bin", cache / "go" / "mod")
+
+
+def remove_siblings(folder: Path) -> None:
+    """Remove what other versions, and builds that were interrupted, left beside a folder of the cache."""
+    for other in folder.parent.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _build(go: Path, name: str, source: Path, target: Path, cache: Path, progress: Progress) -> dict[str, float]:
