@@ -30,6 +30,7 @@ def container(model: Model) -> dict[str, Any]:
     result: dict[str, Any] = {
         "name": CONTAINER,
         "image": model.image,
+        **({"args": list(server.args)} if server.args else {}),
         "ports": [{"name": PORT_NAME, "containerPort": server.port, "protocol": "TCP"}],
         "env": environment(model, server),
         "resources": resources(model.resources),

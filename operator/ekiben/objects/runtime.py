@@ -22,6 +22,8 @@ class ModelServer:
     user: int
     """Numeric user that the image is made for: `runAsNonRoot` cannot judge a user's name."""
     env: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+    """Arguments for the image's entry point."""
 
 
 MODEL_SERVERS: Mapping[Runtime, ModelServer] = {
@@ -32,6 +34,9 @@ MODEL_SERVERS: Mapping[Runtime, ModelServer] = {
         metrics_path="/metrics",
         private_paths=("/metrics", "/livez", "/readyz", "/healthz"),
         user=1034,
+        # BentoML closes a connection that was idle for 5 s. A proxy that sends a request on it in that moment gets no
+        # answer, and its caller a 503: the proxy has to be the one that closes (Envoy does so after an hour).
+        args=("--timeout-keep-alive", "3900"),
         env={
             # The root file system is read-only: what the server writes at start (counters of its workers, caches)
             # goes to /tmp. The bento itself is found by BENTO_PATH, which the image sets.

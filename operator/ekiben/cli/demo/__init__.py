@@ -37,7 +37,8 @@ def demo(gateway_port: int, chart: Path | None, figures: Path | None) -> None:
     under steady load: the second is promoted, the third rolled back for its errors, the fourth for its latency.
     Exit code 0 only when all four ended that way and no request was lost.
     """
-    console = Console()
+    # Lines that go into a log have no terminal to fit into.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     began = time.monotonic()
     try:
         root = stage.source_root()

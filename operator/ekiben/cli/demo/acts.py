@@ -45,11 +45,11 @@ class Outcome:
     counts: dict[str, Count] | None = None
 
 
-def ended(sight: Sight) -> bool:
-    """Return whether the rollout is over, one way or the other."""
-    return any(sight.condition(name)[0] == "True" for name in ("Promoted", "RolledBack")) and not sight.status.get(
-        "rollout"
-    )
+def ended(sight: Sight, generation: int) -> bool:
+    """Return whether the rollout of this generation of the resource is over, one way or the other."""
+    if sight.generation < generation or sight.status.get("rollout"):
+        return False
+    return any(sight.condition(name)[0] == "True" for name in ("Promoted", "RolledBack"))
 
 
 def outcome(act: Act, begun: float, sight: Sight, answers: Sequence[Answer], changes: Sequence[Sight]) -> Outcome:

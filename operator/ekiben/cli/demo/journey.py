@@ -91,8 +91,8 @@ async def _first(
 ) -> None:
     console.print(f"\n[bold]{act.version}[/]: {act.title}")
     begun = asyncio.get_running_loop().time()
-    _apply(info, images[act.version])
-    await _until_ended(watch, act)
+    generation = await asyncio.to_thread(_apply, info, images[act.version])
+    await _until_ended(watch, act, generation)
     await _until_answered(info, journey.host)
     journey.outcomes.append(replace(outcome(act, begun, watch.now, [], []), counts=None))
     console.print(f"    serves at {info.gateway_url} (Host: {journey.host}) after {journey.outcomes[0].seconds:.1f} s")
@@ -125,8 +125,8 @@ async def _act(
     begun = asyncio.get_running_loop().time()
     before = len(watch.changes)
     journey.begun.append(begun)
-    await asyncio.to_thread(_apply, info, images[act.version])
-    await _until_ended(watch, act)
+    generation = await asyncio.to_thread(_apply, info, images[act.version])
+    await _until_ended(watch, act, generation)
     answers = [answer for answer in journey.answers if answer.at >= begun]
     found = outcome(act, begun, watch.now, answers, watch.changes[before:])
     journey.outcomes.append(found)
@@ -134,9 +134,9 @@ async def _act(
     console.print(f"    {found.reason} after {found.seconds:.1f} s, {word}. {found.message}", soft_wrap=True)
 
 
-async def _until_ended(watch: Watch, act: Act) -> None:
+async def _until_ended(watch: Watch, act: Act, generation: int) -> None:
     deadline = asyncio.get_running_loop().time() + _LONGEST
-    while not ended(watch.now):
+    while not ended(watch.now, generation):
         if asyncio.get_running_loop().time() > deadline:
             reason = watch.now.condition("Progressing")
             raise DemoError(f"{act.version} came to no end within {_LONGEST:.0f} s: {' '.join(reason)}")
@@ -167,8 +167,10 @@ def _prepare(info: ClusterInfo) -> None:
     tool([kubectl, "delete", "mdep", NAME, "-n", NAMESPACE, *gone], info)
 
 
-def _apply(info: ClusterInfo, image: str) -> None:
-    tool([str(info.kubectl), "apply", "-f", "-"], info, stdin=manifest(image))
+def _apply(info: ClusterInfo, image: str) -> int:
+    """Apply the resource as a user would, and return its generation."""
+    printed = tool([str(info.kubectl), "apply", "-f", "-", "-o", "json"], info, stdin=manifest(image))
+    return int(json.loads(printed)["metadata"]["generation"])
 
 
 @contextlib.asynccontextmanager

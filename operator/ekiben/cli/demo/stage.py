@@ -17,6 +17,8 @@ from ekiben.localcluster.progress import Progress, step
 from ekiben.localcluster.settings import ClusterInfo, cache_folder
 from ekiben.packaging import PushRequest, push
 
+from .pushed import Pushed
+
 OPERATOR_NAMESPACE = "ekiben-system"
 _TIMEOUT = 600
 
@@ -48,9 +50,7 @@ def source_root() -> Path:
     for folder in (Path(__file__).resolve().parents[4], Path.cwd()):
         if (folder / "bentos/iris/service.py").exists() and (folder / "charts/ekiben").is_dir():
             return folder
-    raise DemoError(
-        "The demo needs bentos/ and charts/ of ekiben's repository: run it in a checkout of it."
-    )
+    raise DemoError("The demo needs bentos/ and charts/ of ekiben's repository: run it in a checkout of it.")
 
 
 def raise_cluster(progress: Progress, gateway_port: int) -> ClusterInfo:
@@ -95,19 +95,17 @@ def pack(root: Path, info: ClusterInfo, progress: Progress, told: Callable[[str]
     with step(progress, "training and `bentoml build`"):
         command = [sys.executable, "build_revisions.py", "--json"]
         printed = tool(command, info, cwd=root / "bentos/iris")
+    pushed = Pushed(cache_folder() / "pushed.json")
     packed = []
     for built in map(json.loads, printed.splitlines()):
-        version = built["revision"]
+        version, tag = built["revision"], built["bento_tag"]
         told(f"{version}: held-out log-loss {built['log_loss']:.3f}, accuracy {built['accuracy']:.1%}")
-        with step(progress, f"ekiben push {built['bento_tag']}"):
-            request = PushRequest(
-                target=built["bento_tag"],
-                registry=info.registry,
-                ca_bundle=_ca_bundle(),
-                base_image=base,
-                output=None,
-            )
-            image = push(request, lambda _line: None).image
+        image = pushed.find(tag, info.registry)
+        if image is None:
+            with step(progress, f"ekiben push {tag}"):
+                ordered = PushRequest(tag, info.registry, ca_bundle=_ca_bundle(), base_image=base, output=None)
+                image = push(ordered, lambda _line: None).image
+            pushed.remember(tag, image)
         packed.append(Packed(version, image, built["model_version"], built["log_loss"]))
     return packed
 
