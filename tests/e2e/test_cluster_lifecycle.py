@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -110,12 +111,16 @@ def test_up_repairs_a_lost_namespace() -> None:
     assert answers(localcluster.up(SETTINGS, Lines())) == 404
 
 
-def test_pods_reach_nothing_outside_and_names_resolve() -> None:
+def test_nothing_inside_reaches_outside() -> None:
     enter = ["nsenter", "--net=/run/netns/ekiben"]
-    listening = subprocess.run([*enter, "ip", "route", "get", "192.0.2.1"], capture_output=True, text=True, check=False)
-    assert listening.returncode != 0
-    back = [*enter, "curl", "--silent", "--max-time", "2", "http://172.30.0.1:2024/"]
-    assert subprocess.run(back, check=False).returncode != 0
+    route = subprocess.run([*enter, "ip", "route", "get", "192.0.2.1"], capture_output=True, check=False)
+    assert route.returncode != 0
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        for address in ("172.30.0.1", "127.0.0.1"):
+            url = f"http://{address}:{port}/"
+            result = subprocess.run([*enter, "curl", "--silent", "--max-time", "2", url], check=False)
+            assert result.returncode in {7, 28}, "refused or no answer"
 
 
 def test_down_leaves_nothing_and_up_is_warm() -> None:

@@ -104,5 +104,6 @@ def _container():
     return {
         "name": "metrics-server",
         "resources": {"requests": {"cpu": "100m"}},
-        "readinessProbe": {"periodSeconds": 10},
+        "readinessProbe": {},
+        "livenessProbe": {},
     }

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ekiben.localcluster import build, external, lock, providers, transfer
+from ekiben.localcluster import external, lock, providers, transfer
 from ekiben.localcluster.errors import ClusterError
 from ekiben.localcluster.native import checks
 from ekiben.localcluster.native import down as native_down
@@ -46,7 +46,7 @@ def up(settings: Settings | None = None, progress: Progress | None = None) -> Cl
     if provider == "context":
         return external.use_context(settings)
     with lock.exclusive(_lock_file(settings), progress):
-        began, cold = time.monotonic(), not _built(settings)
+        began, cold = time.monotonic(), not (settings.cache / "go").exists()
         native = provider == "native"
         info = native_up.up(settings, progress) if native else external.up(provider, settings, progress)
         write_atomically(_info_file(settings), json.dumps(_document(settings, info), indent=2))
@@ -134,10 +134,6 @@ def _recorded(settings: Settings) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _built(settings: Settings) -> bool:
-    return build.locate(settings.cache) is not None
 
 
 def _record(settings: Settings, entry: dict[str, Any]) -> None:

@@ -12,6 +12,10 @@ from ekiben.localcluster.settings import GATEWAY, GATEWAY_NAMESPACE
 ENVOY_GATEWAY_NAMESPACE = "envoy-gateway-system"
 GATEWAY_CLASS = "ekiben"
 _SYSTEM = "kube-system"
+# A small machine under load answers late: only what is silent for a minute is restarted, and only what is silent for
+# half a minute loses its traffic.
+_PATIENT_LIVENESS = {"timeoutSeconds": 10, "periodSeconds": 10, "failureThreshold": 6}
+_PATIENT_READINESS = {"timeoutSeconds": 5, "periodSeconds": 1, "failureThreshold": 6}
 
 _COREFILE = """.:53 {
     errors
@@ -56,8 +60,8 @@ def coredns(image: str) -> list[dict[str, Any]]:
             {"containerPort": 53, "name": "dns-tcp", "protocol": "TCP"},
             {"containerPort": 9153, "name": "metrics", "protocol": "TCP"},
         ],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1, "failureThreshold": 3},
-        "livenessProbe": {"httpGet": {"path": "/health", "port": 8080}, "periodSeconds": 10, "failureThreshold": 5},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, **_PATIENT_READINESS},
+        "livenessProbe": {"httpGet": {"path": "/health", "port": 8080}, **_PATIENT_LIVENESS},
         "securityContext": _restricted({"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}),
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
     }
@@ -122,7 +126,8 @@ def metrics_server(documents: Iterable[dict[str, Any]], image: str) -> list[dict
                 "--kubelet-request-timeout=5s",
             ]  # fmt: skip
             container["resources"]["requests"] = {"cpu": "20m", "memory": "60Mi"}
-            container["readinessProbe"] |= {"initialDelaySeconds": 0, "periodSeconds": 2, "failureThreshold": 30}
+            container["readinessProbe"] |= {**_PATIENT_READINESS, "initialDelaySeconds": 0, "failureThreshold": 30}
+            container["livenessProbe"] |= _PATIENT_LIVENESS
         result.append(changed)
     return result
 
@@ -137,7 +142,8 @@ def gateway_values(defaults: dict[str, Any], proxy_image: str) -> dict[str, Any]
         "requests": {"cpu": "50m", "memory": "100Mi"},
         "limits": {"memory": "1024Mi"},
     }
-    deployment["envoyGateway"]["readinessProbe"]["periodSeconds"] = 1
+    deployment["envoyGateway"]["readinessProbe"] |= _PATIENT_READINESS
+    deployment["envoyGateway"]["livenessProbe"] |= _PATIENT_LIVENESS
     values["config"]["envoyGateway"]["provider"] = {
         "type": "Kubernetes",
         "kubernetes": {"leaderElection": {"disable": True}},
@@ -162,13 +168,9 @@ def gateway(proxy_image: str) -> list[dict[str, Any]]:
         "replicas": 1,
         "container": {"image": proxy_image, "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
     }
-    often = {"periodSeconds": 1}
     # Both containers' start is asked about every 10 s by default, which is most of the time that a start takes.
-    start = {**often, "failureThreshold": 120}
-    probes = [
-        {"name": "envoy", "startupProbe": start, "readinessProbe": often},
-        {"name": "shutdown-manager", "startupProbe": start},
-    ]
+    often = {"startupProbe": {"periodSeconds": 1, "failureThreshold": 120}, "livenessProbe": _PATIENT_LIVENESS}
+    probes = [{"name": name, **often, "readinessProbe": _PATIENT_READINESS} for name in ("envoy", "shutdown-manager")]
     deployment["patch"] = {
         "type": "StrategicMerge",
         "value": {"spec": {"template": {"spec": {"containers": probes}}}},
