@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from ekiben import localcluster
+from ekiben.cli.cluster import cluster
 from ekiben.localcluster.native import cgroups, down, network
 from ekiben.localcluster.native.layout import RUN, Layout
 from ekiben.localcluster.processes import Identity, read, running
@@ -72,6 +75,18 @@ def test_up_again_starts_nothing_anew() -> None:
     localcluster.up(SETTINGS, Lines())
     assert {name: read(LAYOUT.pid(name)) for name in COMPONENTS} == before
     assert None not in before.values()
+
+
+def test_status_tells_by_its_exit_code() -> None:
+    localcluster.up(SETTINGS, Lines())
+    result = CliRunner().invoke(cluster, ["status", "--json"])
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["healthy"]) == (0, True)
+    assert {part["name"] for part in found["parts"]} >= {*COMPONENTS, "node", "coredns", "gateway (envoy)"}
+    kill([part["pid"] for part in found["parts"] if part["name"] == "kube-scheduler"])
+    result = CliRunner().invoke(cluster, ["status"])
+    assert result.exit_code == 1
+    assert "kube-scheduler" in result.output
 
 
 @pytest.mark.parametrize(
