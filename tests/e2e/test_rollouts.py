@@ -65,7 +65,7 @@ async def test_a_crashing_and_an_unpullable_canary_are_rolled_back_without_a_los
     # A new size is a new revision as well; what serves from here on is small enough for the rest of this file.
     load = _load(namespace, 20)
     running = asyncio.create_task(load.run())
-    crash = [{"name": "PYTHONHOME", "value": "/nonexistent"}]
+    crash = [{"name": "BENTOML_PORT", "value": "not-a-port"}]
     await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "resources": _SMALL, "env": crash}, **_SPEC)
     assert await namespace.wait_async("RolledBack") == "Crashed"
     missing = images["v2"].image.partition("@")[0] + "@sha256:" + "0" * 64

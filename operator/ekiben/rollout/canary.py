@@ -31,11 +31,29 @@ def begin(draft: Draft) -> None:
 
 
 def run(draft: Draft) -> None:
-    """Take the running rollout one turn further."""
+    """Take the running rollout one turn further.
+
+    Capacity comes before weight, except on the way back: there the weight goes first, so that nothing the API server
+    may refuse about the stable revision's replicas, which it has kept, stands between a bad canary and its weight 0.
+    """
+    before = list(draft.actions)
+    draft.actions.clear()
+    _turn(draft)
+    turned = list(draft.actions)
+    draft.actions[:] = before
+    running = draft.status.rollout
+    if running is None or running.state == "RollingBack":
+        draft.act(*turned)
+        steady.keep_stable(draft)
+    else:
+        steady.keep_stable(draft)
+        draft.act(*turned)
+
+
+def _turn(draft: Draft) -> None:
     running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
     if running is None or canary is None or stable is None:
         return
-    steady.keep_stable(draft)
     if running.state == "RollingBack":
         ending.roll_back(draft)
         return

@@ -44,8 +44,8 @@ class Draft:
         return self.observation.revisions.get(name) if name else None
 
     def act(self, *actions: Action) -> None:
-        """Add actions, in order."""
-        self.actions.extend(actions)
+        """Add actions, in order; one that is there already is not repeated."""
+        self.actions.extend(action for action in actions if action not in self.actions)
 
     def tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Add an Event."""

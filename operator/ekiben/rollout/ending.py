@@ -107,9 +107,9 @@ def roll_back(draft: Draft) -> None:
     if running is None or canary is None or stable is None:
         return
     revision = draft.revision(canary.revision)
+    draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
     if revision is not None and revision.autoscaler is not None:
         draft.act(DeleteAutoscaler(canary.revision))
-    draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
     had_traffic = running.traffic_since is not None or canary.weight > 0
     draft.update_canary(weight=0)
     if had_traffic:

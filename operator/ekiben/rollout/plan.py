@@ -81,7 +81,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now. Actions come first and in order; the status is written when all of them went through."""
+    """What to do now, in order.
+
+    The status is written after the actions went through, but before the first that takes pods away (Scale to 0,
+    DeleteRevision): with the pods goes what convicted them, and a decision that was not kept would be taken anew.
+    """
 
     actions: tuple[Action, ...]
     status: Status

@@ -22,10 +22,19 @@ def write(draft: Draft) -> None:
         former=_counted(draft, status.former),
         phase=_phase(draft),
     )
+    _share_weight(draft)
     stable = draft.status.stable
     if stable is not None:
         draft.update(replicas=stable.replicas, selector=observation.selector.get(stable.revision, ""))
     _write_evidence(draft)
+
+
+def _share_weight(draft: Draft) -> None:
+    """What the canary does not get, the stable revision gets."""
+    stable, canary = draft.status.stable, draft.status.canary
+    if stable is not None and canary is not None:
+        shares = {"weight": 100 - canary.weight, "acknowledged_weight": 100 - canary.acknowledged_weight}
+        draft.update(stable=stable.model_copy(update=shares))
 
 
 def _counted(draft: Draft, one: RevisionStatus | None) -> RevisionStatus | None:
