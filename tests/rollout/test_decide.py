@@ -1,8 +1,9 @@
 """Turns of a rollout, one a test; the state machine of hypothesis looks for those nobody thought of."""
 
 import pytest
-from ekiben.api.status import Phase
 from tests.rollout.world import World, serving, world
+
+from ekiben.api.status import Phase
 
 
 def test_the_first_revision_gets_traffic_only_when_it_is_ready() -> None:
