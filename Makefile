@@ -38,7 +38,7 @@ picture: install  ## Run the demo and draw the README's chart from it.
 	$(BIN)/ekiben demo --picture docs/images/rollout.png
 
 .PHONY: test
-test: lint types unit sim bench-quick e2e  ## Everything that a change must pass, the local cluster included.
+test: lint types cluster unit sim bench-quick e2e  ## Everything that a change must pass, the local cluster included.
 
 .PHONY: lint
 lint: install  ## Style, and who may import whom.
@@ -49,6 +49,11 @@ lint: install  ## Style, and who may import whom.
 .PHONY: types
 types: install  ## mypy, strict.
 	$(BIN)/mypy
+
+# The first time it builds helm, kubectl and the rest, which the tests of the chart need as well.
+.PHONY: cluster
+cluster: install  ## Bring the local cluster up, or repair it.
+	$(BIN)/ekiben cluster up
 
 .PHONY: unit
 unit: install  ## Tests that need no cluster.

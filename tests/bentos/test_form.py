@@ -11,6 +11,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from ekiben.localcluster import debian
+from ekiben.localcluster.progress import Lines
+
 pytestmark = pytest.mark.browser
 
 FLAGS = (
@@ -27,6 +30,7 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    debian.ensure({"chromium": "/usr/bin/chromium", "chromium-driver": "/usr/bin/chromedriver"}, Lines())
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):

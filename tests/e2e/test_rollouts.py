@@ -2,6 +2,11 @@
 
 import asyncio
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import Namespace
@@ -97,6 +102,41 @@ async def test_an_operator_that_restarts_in_mid_canary_goes_on_where_it_was(
     assert _lost(load.answers) == []
     assert len(_events(namespace, "WeightRaised")) - before == 2, "a step was repeated or skipped"
     assert len(_events(namespace, "RolloutStarted")) == 3
+
+
+async def test_an_operator_on_a_laptop_judges_through_the_api_server(
+    namespace: Namespace, images: dict[str, stage.Packed], tmp_path: Path
+) -> None:
+    inside = Namespace(stage.OPERATOR_NAMESPACE, namespace.cluster)
+    await asyncio.to_thread(inside.kubectl, "scale", "deployment/ekiben", "--replicas=0")
+    await asyncio.to_thread(inside.kubectl, "wait", "pods", "--all", "--for=delete", "--timeout=60s")
+    load = _load(namespace, 60)
+    running = asyncio.create_task(load.run())
+    try:
+        with _laptop_operator(namespace, tmp_path / "operator.log"):
+            await asyncio.to_thread(namespace.apply, {"image": images["v3"].image, "resources": _SMALL}, **_SPEC)
+            assert await namespace.wait_async("RolledBack") == "ErrorRateRegressed"
+    finally:
+        load.stop()
+        await running
+        await asyncio.to_thread(inside.kubectl, "scale", "deployment/ekiben", "--replicas=1")
+        await asyncio.to_thread(inside.kubectl, "rollout", "status", "deployment/ekiben", "--timeout=60s")
+    assert _lost(load.answers) == []
+
+
+@contextmanager
+def _laptop_operator(namespace: Namespace, log: Path) -> Iterator[None]:
+    """`ekiben operator run` against the kubeconfig, as one would type it."""
+    options = ["--kubeconfig", str(namespace.cluster.kubeconfig), "--context", namespace.cluster.context, "--port", "0"]
+    command = [sys.executable, "-c", "from ekiben.cli.main import main; main()", "operator", "run", *options]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0, log.read_text()[-3000:]
 
 
 def _canary_has_weight(resource: dict[str, dict[str, dict[str, int]]]) -> bool:
