@@ -94,13 +94,13 @@ def test_status_tells_by_its_exit_code() -> None:
 )
 def test_up_repairs_what_was_killed(victims: tuple[str, ...]) -> None:
     info = localcluster.up(SETTINGS, Lines())
-    kubectl(info, "create", "namespace", "survivor")
+    kubectl(info, "create", "configmap", "survivor")
     old = {name: running(LAYOUT.pid(name)) for name in victims}
     kill([identity.pid for identity in old.values() if identity])
     assert not localcluster.status(SETTINGS).healthy
     info = localcluster.up(SETTINGS, Lines())
     assert all(running(LAYOUT.pid(name)) not in (None, old[name]) for name in victims)
-    kubectl(info, "delete", "namespace", "survivor", "--wait=false")  # nothing that was stored is lost
+    kubectl(info, "delete", "configmap", "survivor")  # nothing that was stored is lost
     assert answers(info) == 404
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from ekiben.localcluster.errors import ClusterError
 
+# They are meant to outlive us; while we live, their ends are collected, and nobody warns that they still run.
+_children: list[subprocess.Popen[bytes]] = []
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -98,6 +100,7 @@ def start(
     if identity is None:
         raise ClusterError(name, f"ended at once with exit code {process.wait()}", log=log)
     write_atomically(pid_file, json.dumps(asdict(identity)))
+    _children[:] = [child for child in _children if child.poll() is None] + [process]
     return process
 
 

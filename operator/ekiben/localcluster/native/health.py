@@ -52,6 +52,27 @@ def wait_healthy(component: Component, layout: Layout, seconds: float) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def wait_answer(url: str, seconds: float) -> None:
+    """Wait until an HTTP server answers, whatever the status.
+
+    Raises:
+        ClusterError: it did not in time.
+    """
+    deadline, opener = time.monotonic() + seconds, urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(url, timeout=1):
+                return
+        except urllib.error.HTTPError as error:
+            error.close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                advice = "Look at the gateway's pods with: kubectl --context ekiben -n envoy-gateway-system get pods"
+                raise ClusterError("gateway", f"{url} does not answer: {error}", advice=advice) from error
+        time.sleep(_POLL_SECONDS)
+
+
 class Api:
     """Reads objects of the cluster with the administrator's certificate."""
 

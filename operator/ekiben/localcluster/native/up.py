@@ -13,7 +13,7 @@ from ekiben.localcluster import build, debian, kubeconfig
 from ekiben.localcluster.commands import environment, run
 from ekiben.localcluster.native import cgroups, checks, network, parts_images, pki, render, seed
 from ekiben.localcluster.native.components import Component, components
-from ekiben.localcluster.native.health import Api, available, condition, wait_healthy
+from ekiben.localcluster.native.health import Api, available, condition, wait_answer, wait_healthy
 from ekiben.localcluster.native.layout import CONTAINERD_SOCKET, NODE, RUN, Layout
 from ekiben.localcluster.native.manifests import ENVOY_GATEWAY_NAMESPACE
 from ekiben.localcluster.native.parts_images import Prepared
@@ -61,7 +61,7 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
             running_all.append(pool.submit(_reinstall, parts.bin, layout, prepared, started[_APISERVER], progress))
         for done in running_all:
             done.result()
-    _wait_ready(layout, progress)
+    _wait_ready(layout, settings.gateway_port, progress)
     write_atomically(layout.data / _APPLIED, str(prepared.base))
     return ClusterInfo(
         provider="native", kubeconfig=layout.kubeconfig, context=NAME,
@@ -212,7 +212,7 @@ def _install(bin_folder: Path, layout: Layout, prepared: Prepared, apiserver: Fu
             time.sleep(0.2)
 
 
-def _wait_ready(layout: Layout, progress: Progress) -> None:
+def _wait_ready(layout: Layout, gateway_port: int, progress: Progress) -> None:
     api = Api(layout)
     with step(progress, "Node ready"):
         api.wait("node", f"/api/v1/nodes/{NODE}", lambda found: condition(found, "Ready"), _READY_SECONDS)
@@ -221,3 +221,5 @@ def _wait_ready(layout: Layout, progress: Progress) -> None:
     with step(progress, "Gateway programmed"):
         api.wait("envoy-gateway", _DEPLOYMENTS["envoy-gateway"], available, _READY_SECONDS)
         api.wait("gateway", _GATEWAY, lambda found: condition(found, "Programmed"), _READY_SECONDS)
+        # After a repair the conditions may still be those of before; an answer needs the proxy, its controller and DNS.
+        wait_answer(f"http://127.0.0.1:{gateway_port}/", _READY_SECONDS)
