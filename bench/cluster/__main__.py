@@ -10,10 +10,14 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
+import time
+from pathlib import Path
 from typing import Any
 
 from ekiben import localcluster
 from ekiben.localcluster import build
+from ekiben.localcluster.native import parts_images
 from ekiben.localcluster.progress import Lines
 from ekiben.localcluster.settings import Settings
 
@@ -38,8 +42,11 @@ def row(name: str, value: str, limit: str, ok: bool | None) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__.splitlines()[0])
     parser.add_argument("--warm", type=int, default=0, metavar="N", help="take it down and up again N times first")
+    parser.add_argument("--cold", action="store_true", help="build everything in an empty cache, which is then removed")
     arguments = parser.parse_args()
     settings = Settings()
+    if arguments.cold:
+        build_cold()
     for _ in range(arguments.warm):
         localcluster.down(settings, Lines())
         localcluster.up(settings, Lines())
@@ -66,6 +73,16 @@ def main() -> int:
             print(f"    {part.name:<40}{part.memory / _MIB:>14.0f}")
     print_build(settings)
     return 0 if False not in (first_ok, warm_ok, memory_ok) else 1
+
+
+def build_cold() -> None:
+    """Do what a first `up` does before it starts anything: download, compile, make images."""
+    with tempfile.TemporaryDirectory(prefix="ekiben-cold-") as folder:
+        began = time.monotonic()
+        parts = build.ensure(Path(folder), Lines())
+        parts_images.prepare(Path(folder), parts, Lines())
+        print(f"from an empty cache to all parts and images: {time.monotonic() - began:.0f} s")
+        print((parts.bin.parent / "timings.json").read_text())
 
 
 def print_build(settings: Settings) -> None:
