@@ -2,6 +2,7 @@
 
 python -m bench.cluster            reads what `ekiben cluster up` recorded, and looks at the running cluster
 python -m bench.cluster --warm 3   takes it down and up again three times first; everything in it is lost
+python -m bench.cluster --cold     builds everything once more in an empty cache of its own; the cluster stays up
 """
 
 from __future__ import annotations
