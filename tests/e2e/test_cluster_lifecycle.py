@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from ekiben import localcluster
 from ekiben.cli.cluster import cluster
+from ekiben.localcluster.images import write_archive
 from ekiben.localcluster.native import cgroups, down, network
 from ekiben.localcluster.native.layout import RUN, Layout
 from ekiben.localcluster.processes import Identity, read, running
@@ -161,3 +162,18 @@ def test_down_leaves_nothing_and_up_is_warm() -> None:
     assert localcluster.current(SETTINGS) == info
     assert answers(info) == 404
     assert "Ready" in kubectl(info, "get", "nodes", kubeconfig=SETTINGS.kubeconfig)
+
+
+def test_archive_is_loaded_and_pulled_by_its_digest(tmp_path: Path) -> None:
+    info = localcluster.up(SETTINGS, Lines())
+    program = tmp_path / "pause"
+    program.write_bytes((info.bin / "pause").read_bytes())
+    write_archive(tmp_path / "image.tar", "localhost/ekiben-test/wait:1", {"/pause": program}, ["/pause"])
+    reference = localcluster.load(str(tmp_path / "image.tar"), SETTINGS, Lines())
+    assert reference.startswith(f"{info.registry}/ekiben-test/wait@sha256:")
+    try:
+        kubectl(info, "run", "wait", f"--image={reference}", "--restart=Never")
+        kubectl(info, "wait", "--for=condition=Ready", "pod/wait", "--timeout=50s")
+    finally:
+        kubectl(info, "delete", "pod", "wait", "--now", "--ignore-not-found")
+        subprocess.run(["buildah", "rmi", "--force", "localhost/ekiben-test/wait:1"], capture_output=True, check=False)

@@ -85,7 +85,7 @@ def _from_archive(archive: Path) -> tuple[str, str]:
         identifier = printed.split()[-1]
         names = run("buildah", ["buildah", "images", "--no-trunc", "--format", "{{.ID}} {{.Name}}:{{.Tag}}"]).stdout
         for line in names.splitlines():
-            found, _, name = line.partition(" ")
+            found, name = line.split()  # columns, padded with spaces
             if found.removeprefix("sha256:") == identifier and "<none>" not in name:
                 return "buildah", name
         return "buildah", identifier
