@@ -61,8 +61,10 @@ def raise_cluster(progress: Progress, gateway_port: int) -> ClusterInfo:
 def install_operator(root: Path, info: ClusterInfo, progress: Progress) -> None:
     """Build the operator's image from the sources, give it to the cluster, and install the chart with zero values."""
     tag = f"ekiben-operator:{_chart_version(root)}"
+    with step(progress, "base image"):
+        base = ensure_base_image(progress=progress)
     with step(progress, "operator image"):
-        build_operator_image(root, tag, _ca_bundle(), progress.note)
+        build_operator_image(root, tag, _ca_bundle(), progress.note, base)
     with step(progress, "operator image into the cluster"):
         localcluster.load(tag)
     with step(progress, "helm install ekiben charts/ekiben"):
@@ -90,7 +92,7 @@ def pack(root: Path, info: ClusterInfo, progress: Progress, told: Callable[[str]
     os.environ["BENTOML_HOME"] = str(cache_folder() / "bentoml")
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     Path(os.environ["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
-    with step(progress, "base image of the bentos"):
+    with step(progress, "base image"):
         base = ensure_base_image(progress=progress)
     with step(progress, "training and `bentoml build`"):
         command = [sys.executable, "build_revisions.py", "--json"]
