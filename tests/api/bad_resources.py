@@ -51,6 +51,10 @@ BAD = {
         {"rollout": {"steps": [{"weight": 20}, {"weight": 20}]}},
         "the weights of rollout.steps rise from each step to the next",
     ),
+    "a first step beyond half": (
+        {"rollout": {"steps": [{"weight": 80}]}},
+        "the first step of rollout.steps gives at most 50 %",
+    ),
     "a duration without a unit": ({"rollout": {"steps": [{"weight": 5, "duration": "60"}]}}, _DURATION),
     "a duration with a fraction": ({"rollout": {"bake": "1.5h"}}, _DURATION),
     "a deadline of nothing": ({"rollout": {"progressDeadline": "0s"}}, "rollout.progressDeadline is at least 1s"),

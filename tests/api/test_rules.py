@@ -43,7 +43,7 @@ def test_an_unknown_field_is_refused():
         {"model": {"image": "localhost:5000/team/iris@sha256:" + "a" * 64}},
         {"model": {"image": "iris"}},
         {"model": {"probes": {"startupTimeout": "20m"}}, "rollout": {"progressDeadline": "30m"}},
-        {"rollout": {"progressDeadline": "60s", "steps": [{"weight": 100}]}},
+        {"rollout": {"progressDeadline": "60s", "steps": [{"weight": 50}]}},
         {"traffic": {"path": "/models/iris/", "hostnames": ["*.example.com"]}},
         {"model": {"env": [{"name": "EMPTY", "value": ""}]}},
     ],

@@ -82,6 +82,12 @@ class Rollout(Resource):
             ".steps",
         ),
         Rule(
+            "!has(self.steps) || size(self.steps) == 0 || self.steps[0].weight <= 50",
+            "the first step of rollout.steps gives at most 50 %: beyond that the canary has to be proven at less",
+            lambda self: self.steps[0].weight <= 50,
+            ".steps",
+        ),
+        Rule(
             f"!has(self.progressDeadline) || !self.progressDeadline.matches(r'{DURATION_PATTERN}')"
             " || duration(self.progressDeadline) >= duration('1s')",
             "rollout.progressDeadline is at least 1s: write a time within which a revision can become ready, such as "

@@ -15,9 +15,20 @@ _LONGEST_HOSTNAME = 253
 
 def problems(resource: ModelDeployment, settings: Settings) -> list[str]:
     """Return why the resource cannot be carried out as it is; empty where it can."""
-    return [
+    return _foreign(resource, settings) + [
         f"{hostname} is no valid hostname: write spec.traffic.hostnames, or have the operator's setting for the domain "
         f"({settings.domain}) corrected"
         for hostname in hostnames(resource, settings)
         if len(hostname) > _LONGEST_HOSTNAME or not _HOSTNAME.fullmatch(hostname)
+    ]
+
+
+def _foreign(resource: ModelDeployment, settings: Settings) -> list[str]:
+    """Below the operator's domain a namespace has only its own names: a longer path would take others' requests."""
+    own = f"{resource.metadata.namespace}.{settings.domain}"
+    return [
+        f"{hostname} is not of this namespace: below {settings.domain} write a hostname that ends with .{own}"
+        for hostname in hostnames(resource, settings)
+        if (hostname == settings.domain or hostname.endswith(f".{settings.domain}"))
+        and not hostname.endswith(f".{own}")
     ]

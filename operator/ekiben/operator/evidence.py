@@ -53,6 +53,10 @@ class Watcher:
         """Take over the pods and the acknowledged weight that were just read."""
         self._targets = targets(world, (self.canary, self.stable))
         if world.route is None or not acknowledged(world.route)[0]:
+            # The proxies may have the new weights before the status tells so: nothing counts until it does.
+            if self._weight and self._ticked:
+                self._weight = None
+                self.collector.weight_acknowledged(0, now)
             return
         weight = httproute.weights(world.route).get(self.canary, 0)
         if weight == self._weight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Count
+from contextlib import suppress
 
 from prometheus_client import (
     CollectorRegistry,
@@ -82,11 +83,17 @@ class Metrics:
         self._drop_evidence(key, self._evidence.get(key, set()) - names)
         self._evidence[key] = names
 
+    def blocked(self, key: Key) -> None:
+        """Show a resource that cannot be carried out."""
+        self._phases[key] = Phase.DEGRADED
+        self._count_phases()
+
     def forget(self, key: Key) -> None:
         """Remove the series of a resource that is gone."""
         self._drop_evidence(key, self._evidence.pop(key, set()))
         if self._phases.pop(key, None) is not None:
-            self.weight.remove(*key)
+            with suppress(KeyError):  # blocked from the beginning
+                self.weight.remove(*key)
         self._count_phases()
 
     def exposition(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ekiben.rollout.observation import Pod
@@ -33,8 +34,13 @@ def parse_pod(pod: Json) -> Pod:
         waiting_message=str(waiting.get("message") or ""),
         last_exit_reason=str(ended.get("reason") or ""),
         last_exit_code=None if code is None else int(code),
+        last_exit_at=_moment(ended.get("finishedAt")),
         unschedulable=str(scheduled.get("message") or "") if scheduled.get("reason") == "Unschedulable" else "",
     )
+
+
+def _moment(text: str | None) -> float | None:
+    return datetime.fromisoformat(text).timestamp() if text else None
 
 
 def _last_exit(container: Mapping[str, Any]) -> dict[str, Any] | None:

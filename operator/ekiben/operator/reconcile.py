@@ -103,6 +103,7 @@ class Reconciler:
         try:
             return await self._carry_out(key, raw)
         except BlockedError as error:
+            self._metrics.blocked(key)
             if await status.write_blocked(self._cluster, raw, error.reason, error.message, self._now()):
                 error.new = True
                 await tell(self._cluster, raw, "Warning", error.reason, error.message)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ekiben.api.scaling import Scaling
+from ekiben.api.status import RevisionStatus
 
 from .observation import Revision
-from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale
+from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale, SetWeights
 
 
 def needed(weight: int, total: int) -> int:
@@ -52,3 +53,8 @@ def retire(revision: Revision | None) -> tuple[DeleteAutoscaler | Scale, ...]:
     if revision.wanted != 0:
         actions.append(Scale(revision.name, 0))
     return tuple(actions)
+
+
+def weights(stable: RevisionStatus, canary: RevisionStatus, weight: int) -> SetWeights:
+    """Return the route's weights where the canary gets `weight` per cent."""
+    return SetWeights(((stable.revision, 100 - weight), (canary.revision, weight)))

@@ -48,7 +48,9 @@ def _available(draft: Draft) -> _Answer:
     if stable.ready == 0:
         return False, "NoReplicaReady", f"revision {stable.number} has no ready replica"
     route = draft.observation.route
-    if route is None or not route.acknowledged:
+    before = draft.observation.resource.status.stable
+    known = before is not None and before.acknowledged_weight > 0
+    if route is None or route.problem or not (route.acknowledged or known):
         return False, "NotRouted", (route.problem if route else "") or "the gateway has not acknowledged the route yet"
     return True, "Serving", f"revision {stable.number} serves with {stable.ready} ready replicas"
 

@@ -20,22 +20,23 @@ class Conviction:
     message: str
 
 
-def by_pods(revision: Revision | None, stable: Revision | None) -> Conviction | None:
+def by_pods(revision: Revision | None, stable: Revision | None, since: float) -> Conviction | None:
     """Return what the pods say against a revision, or None.
 
     What the stable revision's pods suffer as well (out of memory, restarts) is the cluster's fault and convicts nobody.
     """
     if revision is None:
         return None
-    troubled_stable = stable is not None and any(_crash(pod) for pod in stable.pods)
+    troubled_stable = stable is not None and any(_crash(pod, since) for pod in stable.pods)
     for pod in sorted(revision.pods, key=lambda pod: pod.name):
         if pod.terminating:
             continue
-        if pod.waiting_reason in _PULL:
+        # Where a pod of the same image runs, the image is there: the registry or the node is at fault.
+        if pod.waiting_reason in _PULL and revision.ready == 0:
             return Conviction(
                 _PULL[pod.waiting_reason], f"pod {pod.name} cannot pull its image: {_line(pod.waiting_message)}"
             )
-        crash = None if troubled_stable else _crash(pod)
+        crash = None if troubled_stable else _crash(pod, since)
         if crash:
             return crash
     return None
@@ -55,7 +56,10 @@ def by_traffic(evidence: Evidence | None) -> Conviction | None:
     return None
 
 
-def _crash(pod: Pod) -> Conviction | None:
+def _crash(pod: Pod, since: float) -> Conviction | None:
+    """What a pod did before the rollout began says nothing about it: restarts add up over months."""
+    if pod.waiting_reason != "CrashLoopBackOff" and pod.last_exit_at is not None and pod.last_exit_at < since:
+        return None
     if pod.last_exit_reason == "OOMKilled":
         return Conviction(
             "OutOfMemory",

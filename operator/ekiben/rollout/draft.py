@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import HistoryEntry, Phase, RevisionStatus, RolloutStatus, Status
 
@@ -37,7 +39,13 @@ class Draft:
     def policy(self) -> Rollout:
         """The policy of the rollout that is going on: spec.rollout as it was when it began."""
         running = self.status.rollout
-        return Rollout.model_validate(running.policy) if running and running.policy else self.spec_rollout
+        if running is None or not running.policy:
+            return self.spec_rollout
+        try:
+            return Rollout.model_validate(running.policy)
+        except ValidationError:
+            # Written by a newer operator, before a downgrade in mid-rollout.
+            return self.spec_rollout
 
     def revision(self, name: str | None) -> Revision | None:
         """Return a revision that exists in the cluster."""

@@ -35,7 +35,8 @@ def promote(draft: Draft) -> None:
         return
     scaling = draft.observation.resource.spec.scaling
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
-    need = scaling.floor if scaling.fixed is not None else max(scaling.floor, serving.wanted if serving else 0)
+    total = max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
+    need = scaling.floor if scaling.fixed is not None else total
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     draft.act(*capacity.hold(revision, canary.revision, scaling, need))
     ready = revision.ready if revision else 0
@@ -44,6 +45,12 @@ def promote(draft: Draft) -> None:
         draft.act(EnsureStableService(stable.revision))
         if running.waiting_since is None:
             draft.update_rollout(waiting_since=times.text(draft.now))
+        return
+    if canary.weight != 100 and draft.spec_rollout.paused:
+        draft.hold("Paused", "spec.rollout.paused is true")
+        draft.update_rollout(waiting_since=None)
+        draft.act(SetWeights(((stable.revision, 100 - canary.weight), (canary.revision, canary.weight))))
+        draft.act(EnsureStableService(stable.revision))
         return
     draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))))
     if canary.weight != 100:

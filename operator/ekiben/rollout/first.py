@@ -51,7 +51,7 @@ def _judge(draft: Draft, late: bool) -> None:
     running, canary = draft.status.rollout, draft.status.canary
     if running is None or canary is None:
         return
-    found = conviction.by_pods(draft.revision(canary.revision), None)
+    found = conviction.by_pods(draft.revision(canary.revision), None, times.moment(running.started_at))
     if found is None and late:
         found = conviction.Conviction(
             "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"

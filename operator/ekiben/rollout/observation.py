@@ -35,6 +35,8 @@ class Pod:
     last_exit_reason: str = ""
     """Reason of the last termination, such as OOMKilled."""
     last_exit_code: int | None = None
+    last_exit_at: float | None = None
+    """When that was; None where it is not known."""
     unschedulable: str = ""
     """The scheduler's message where the pod finds no node."""
 

@@ -63,4 +63,4 @@ class Arm:
         pods = "the only pod" if self.pods == 1 else f"none of the {self.pods} pods"
         could = "could not be read" if self.pods == 1 else "could be read"
         why = f": {'; '.join(self.troubles[:3])}" if self.troubles else ""
-        return f"{pods} of revision {self.revision} {could} {self.missed} times in a row{why}"
+        return f"{pods} of revision {self.revision} {could} at least {_STALE_TICKS} times in a row{why}"

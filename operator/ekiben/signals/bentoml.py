@@ -18,10 +18,11 @@ from .counters import MetricsError, PodCounters, Trouble
 
 HEALTH_PATHS = frozenset({"/livez", "/readyz", "/healthz", "/metrics"})
 _MOST_BOUNDS = 64
+_LONGEST_KEPT = 1024
 _SAMPLE = re.compile(
     rb"^bentoml_service_request_(total|in_progress|duration_seconds_bucket)\{(.*)\} (\S+)(?: -?\d+)?\r?$", re.MULTILINE
 )
-_LABEL = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(rb'(?<![a-zA-Z0-9_])([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*(?:\\.[^"\\]*)*)"')
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 
 
@@ -60,7 +61,8 @@ def parse(body: bytes, entry: str | None = None) -> PodCounters:
     """
     services: dict[tuple[str, str], _Sums] = {}
     for family, labels, number in _SAMPLE.findall(body):
-        series = _series(labels)
+        # Only short texts are kept: a page may be 4 MiB of one label.
+        series = _series(labels) if len(labels) <= _LONGEST_KEPT else _series.__wrapped__(labels)
         if series.health:
             continue
         key = series.bento, series.service

@@ -85,6 +85,7 @@ class Collector:
         self._drains = Drains()
         self._gatherer = Gatherer(tick)
         self._references: dict[str, PodCounters] = {}
+        self._read_at: dict[str, float] = {}
         self._scraped_at: float | None = None
         self._weight = 0
         self._weight_since = 0.0
@@ -121,17 +122,22 @@ class Collector:
         """Take in a scrape that began at `now`."""
         counters = {uid: answer for uid, answer in scraped.items() if isinstance(answer, PodCounters)}
         counted = increments(self._references, counters)
-        self._remember(targets, counters)
+        before = self._scraped_at
+        # What a pod counted since a look before the settle time is not told apart from what came after it.
+        early = {uid for uid in counted if self._read_at.get(uid, now) < self._gatherer.settled}
+        late = before is not None and before >= self._gatherer.settled
+        self._remember(targets, counters, now)
         self._drains.observe(targets, counters, counted, now)
         self._stable.observe(targets, scraped, counted, now)
-        before, self._scraped_at = self._scraped_at, now
+        self._scraped_at = now
         if self._canary is None:
             return
         self._canary.observe(targets, scraped, counted, now)
         self._seen += sum(counted[uid].counts.n for uid in self._canary.counters if uid in counted)
         if self._weight > 0 and before is not None:
-            mine = {uid: counted[uid] for uid in self._canary.counters if uid in counted}
-            others = {uid: counted[uid] for uid in self._stable.counters if uid in counted}
+            usable = {uid: one for uid, one in counted.items() if not (late and uid in early)}
+            mine = {uid: usable[uid] for uid in self._canary.counters if uid in usable}
+            others = {uid: usable[uid] for uid in self._stable.counters if uid in usable}
             self._step(self._gatherer.add(mine, others, before, now))
 
     def evidence(self) -> Evidence | None:
@@ -183,8 +189,9 @@ class Collector:
             self._analysis, self._seen = None, 0
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
 
-    def _remember(self, targets: Sequence[ScrapeTarget], counters: Mapping[str, PodCounters]) -> None:
+    def _remember(self, targets: Sequence[ScrapeTarget], counters: Mapping[str, PodCounters], now: float) -> None:
         existing = {target.uid for target in targets}
+        self._read_at = {uid: at for uid, at in self._read_at.items() if uid in existing} | dict.fromkeys(counters, now)
         self._references = {uid: old for uid, old in self._references.items() if uid in existing} | dict(counters)
 
     def _stable_histogram(self) -> Histogram | None:
@@ -218,8 +225,8 @@ class Collector:
         if idle < patience or canary.waiting_since is not None:
             return "", ""
         message = (
-            f"revision {canary.revision} has a weight of {self._weight} % but has answered no request for {idle:.0f} "
-            "s: nothing can be said about it until requests come through the gateway"
+            f"revision {canary.revision} has a weight of {self._weight} % but has answered no request for "
+            f"{patience:.0f} s or longer: nothing can be said about it until requests come through the gateway"
         )
         return "NoTraffic", message
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from ekiben.analysis import Block
+from ekiben.analysis import Block, Counts
 
 from .increments import Increment, common_bounds, counts_on, merge
 
@@ -14,6 +14,7 @@ _WANTED = 5
 """Requests that a block should have in its smaller arm."""
 _MOST_TICKS = 60
 _FIRST_TICKS = 5
+_MOST_REQUESTS = 200_000
 
 
 @dataclass
@@ -62,7 +63,11 @@ class Gatherer:
         # Half a tick of grace: scrapes are never exactly a tick apart.
         full = self._began is not None and end >= self._ends - self.tick / 2
         # Both arms have to be seen at the end, or the block would compare different spans.
-        return self._close(end) if full and canary and baseline else None
+        if not (full and canary and baseline):
+            return None
+        block = self._close(end)
+        # A test of so many requests costs seconds and gigabytes, of everybody's operator.
+        return None if min(_total(block.canary), _total(block.baseline)) > _MOST_REQUESTS else block
 
     def _close(self, end: float) -> Block:
         bounds = common_bounds((*self._canary.values(), *self._baseline.values()))
@@ -84,6 +89,10 @@ class Gatherer:
         rate = min(self._before) / elapsed if elapsed > 0 else 0.0
         ticks = ceil(_WANTED / (rate * self.tick)) if rate > 0 else _FIRST_TICKS
         return self.tick * min(max(ticks, 1), _MOST_TICKS)
+
+
+def _total(arm: Mapping[str, Counts]) -> int:
+    return sum(counts.n for counts in arm.values())
 
 
 def _requests(parts: Mapping[str, Increment]) -> int:
