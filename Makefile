@@ -71,6 +71,10 @@ bench-quick: install  ## The quick form of the analysis bench: its figures besid
 e2e: install  ## Real bentos on the local cluster: promote, roll back, crash, restart; the cluster's own life.
 	$(BIN)/python -m pytest tests/e2e -m "not slow" --durations 0 --quiet
 
+.PHONY: e2e-full
+e2e-full: install  ## The same, with the slow ones.
+	$(BIN)/python -m pytest tests/e2e --durations 0 --quiet
+
 .PHONY: bench-cluster
 bench-cluster: install  ## How long the local cluster takes to start, and what it holds.
 	$(BIN)/python -m bench.cluster

@@ -111,3 +111,11 @@ def _seconds(body: bytes) -> float:
     began = time.process_time()
     parse(body)
     return time.process_time() - began
+
+
+@pytest.mark.timeout(60)
+def test_a_hostile_page_costs_no_more_than_its_length():
+    """A label that never ends took hours where the time grew with the square of its length."""
+    page = b"bentoml_service_request_total{" + b"a" * 1_000_000 + b"} 1\n"
+    with pytest.raises(MetricsError):
+        parse(page)
