@@ -152,8 +152,10 @@ def test_a_rejected_revision_is_tried_again_after_the_spec_was_another_one() -> 
     one.verdict = "Regressed"
     one.apply("registry.test/iris:v2")
     one.run(40)
+    assert one.status.verdict is not None
     one.apply("registry.test/iris:v1")
     one.run(5)
+    assert one.status.verdict is None, "a verdict about what no longer takes part"
     one.verdict = "NotWorse"
     one.apply("registry.test/iris:v2")
     one.run(60)

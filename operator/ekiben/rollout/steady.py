@@ -37,7 +37,8 @@ def forget_rejection(draft: Draft) -> None:
     """Allow a rolled-back revision to be tried again once spec.model has been something else."""
     rejected = draft.status.rejected_revision
     if rejected is not None and rejected != draft.observation.target.revision:
-        draft.update(rejected_revision=None)
+        # The verdict was about the rejected revision, and would be read as one about what serves.
+        draft.update(rejected_revision=None, verdict=None)
 
 
 def tidy(draft: Draft) -> None:
