@@ -16,13 +16,13 @@ from ekiben.cli.demo.flowers import bodies
 from ekiben.cli.demo.load import Answer, Load
 
 pytestmark = pytest.mark.e2e
-_SMALL = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}}
 _SPEC = {
-    "scaling": {"minReplicas": 1, "maxReplicas": 2},
+    "scaling": {"minReplicas": 2, "maxReplicas": 3},
     "rollout": {
         "steps": [{"weight": 20, "duration": "5s"}, {"weight": 50, "duration": "5s"}],
         "bake": "0s",
-        "analysis": {"latencyTolerance": 1.5},
+        # Pods that share two cores with a whole cluster differ by more than the defaults tolerate.
+        "analysis": {"latencyTolerance": 1.5, "nonInferiority": {"delta": 0.03}},
     },
 }
 
@@ -67,14 +67,13 @@ async def test_metrics_and_probes_are_not_served_to_the_outside(namespace: Names
 async def test_a_crashing_and_an_unpullable_canary_are_rolled_back_without_a_lost_request(
     namespace: Namespace, images: dict[str, stage.Packed]
 ) -> None:
-    # A new size is a new revision as well; what serves from here on is small enough for the rest of this file.
     load = _load(namespace, 20)
     running = asyncio.create_task(load.run())
     crash = [{"name": "BENTOML_PORT", "value": "not-a-port"}]
-    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "resources": _SMALL, "env": crash}, **_SPEC)
+    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "env": crash}, **_SPEC)
     assert await namespace.wait_async("RolledBack") == "Crashed"
     missing = images["v2"].image.partition("@")[0] + "@sha256:" + "0" * 64
-    await asyncio.to_thread(namespace.apply, {"image": missing, "resources": _SMALL}, **_SPEC)
+    await asyncio.to_thread(namespace.apply, {"image": missing}, **_SPEC)
     assert await namespace.wait_async("RolledBack") == "ImagePullFailed"
     load.stop()
     await running
@@ -90,7 +89,7 @@ async def test_an_operator_that_restarts_in_mid_canary_goes_on_where_it_was(
     load = _load(namespace, 60)
     running = asyncio.create_task(load.run())
     before = len(_events(namespace, "WeightRaised"))
-    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image, "resources": _SMALL}, **_SPEC)
+    await asyncio.to_thread(namespace.apply, {"image": images["v2"].image}, **_SPEC)
     async with asyncio.timeout(120):
         while not _canary_has_weight(await asyncio.to_thread(namespace.get, "mdep", "iris")):
             await asyncio.sleep(0.2)
@@ -114,7 +113,7 @@ async def test_an_operator_on_a_laptop_judges_through_the_api_server(
     running = asyncio.create_task(load.run())
     try:
         with _laptop_operator(namespace, tmp_path / "operator.log"):
-            await asyncio.to_thread(namespace.apply, {"image": images["v3"].image, "resources": _SMALL}, **_SPEC)
+            await asyncio.to_thread(namespace.apply, {"image": images["v3"].image}, **_SPEC)
             assert await namespace.wait_async("RolledBack") == "ErrorRateRegressed"
     finally:
         load.stop()

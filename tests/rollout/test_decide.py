@@ -171,7 +171,7 @@ def test_the_stable_keeps_its_replicas_while_a_canary_runs() -> None:
     autoscaler = one.deployed["v1"].autoscaler
     assert autoscaler is not None
     assert autoscaler.min_replicas == 6
-    assert one.deployed["v2"].wanted == 3, "half of the requests need half of six replicas"
+    assert one.deployed["v2"].wanted == 6, "at half of the requests, pods as busy as the stable's six"
 
 
 def test_paused_holds_the_weight_and_a_regression_still_rolls_back() -> None:
@@ -286,7 +286,7 @@ def test_a_canary_keeps_its_pods_until_the_gateway_has_taken_its_weight() -> Non
 
 
 def test_promotion_waits_for_the_capacity_of_all_requests() -> None:
-    one = serving()
+    one = serving(rollout={"steps": [{"weight": 10, "duration": "10s"}, {"weight": 20, "duration": "10s"}]})
     one.verdict = "NotWorse"
     one.deployed["v1"].wanted = 6
     one.run(10)
@@ -294,7 +294,7 @@ def test_promotion_waits_for_the_capacity_of_all_requests() -> None:
     one.run(25)
     one.deployed["v2"].startable = False
     one.run(20)
-    assert one.weights == {"v1": 50, "v2": 50}
+    assert one.weights == {"v1": 80, "v2": 20}
     one.deployed["v2"].startable = True
     one.run(30)
     assert one.weights == {"v2": 100}

@@ -102,7 +102,7 @@ def _need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     if running.state == "Promoting":
         return scaling.floor if scaling.fixed is not None else total
     want = draft.policy.steps[min(running.step, len(draft.policy.steps) - 1)].weight
-    return max(1, capacity.needed(want, total))
+    return capacity.fair(want, total)
 
 
 def _ready(draft: Draft) -> bool:
@@ -116,7 +116,7 @@ def _step(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
     want = draft.policy.steps[min(running.step, len(draft.policy.steps) - 1)].weight
     serving = draft.revision(stable.revision)
     scaling = draft.observation.resource.spec.scaling
-    need = max(1, capacity.needed(want, max(serving.wanted if serving else 0, scaling.floor)))
+    need = capacity.fair(want, max(serving.wanted if serving else 0, scaling.floor))
     revision = draft.revision(canary.revision)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     draft.act(*capacity.hold(revision, canary.revision, scaling, need))

@@ -10,6 +10,8 @@ from ekiben.api.status import RevisionStatus
 from .observation import Revision
 from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale, SetWeights
 
+_HALF = 50
+
 
 def needed(weight: int, total: int) -> int:
     """Return the replicas that `weight` per cent of the requests need, where `total` replicas serve all of them.
@@ -19,6 +21,19 @@ def needed(weight: int, total: int) -> int:
     if weight <= 0:
         return 0
     return max(1, math.ceil(total * weight / 100))
+
+
+def fair(weight: int, total: int) -> int:
+    """Return the replicas with which a canary's pods get no more requests each than the stable's `total` pods.
+
+    The stable revision keeps its replicas for the way back, so at 50 % its pods are half as busy as before. A canary
+    with just the replicas that its share needs would be twice as busy, and would be judged slower for that alone.
+    Never more than `total`, which the promotion needs anyway: of 2 it is 1 at 20 % and 2 at 40 %; of 10 it is 3 at
+    20 % and 10 at 50 %.
+    """
+    if weight >= _HALF:
+        return max(1, total)
+    return max(1, math.ceil(total * weight / (100 - weight)))
 
 
 def hold(

@@ -35,7 +35,7 @@ _SPEC = {
         "bake": "0s",
         "progressDeadline": "2m",
         # Pods that share two cores with a whole cluster differ by more than the default tolerates.
-        "analysis": {"deadline": "3m", "latencyTolerance": 1.5},
+        "analysis": {"deadline": "3m", "latencyTolerance": 1.5, "nonInferiority": {"delta": 0.03}},
     },
     "scaling": {"minReplicas": 2, "maxReplicas": 4},
 }
