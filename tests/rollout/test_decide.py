@@ -309,3 +309,17 @@ def test_going_back_to_the_former_revision_in_its_bake_keeps_its_pods() -> None:
     one.apply("registry.test/iris:v1")
     one.run(120)
     assert one.weights == {"v1": 100}
+
+
+def test_a_weight_whose_acknowledgement_nobody_saw_is_drained_all_the_same() -> None:
+    one = serving()
+    one.apply("registry.test/iris:v2")
+    while not (one.weights or {}).get("v2"):
+        one.reconcile()
+        one.tick()
+    one.apply("registry.test/iris:v3")  # the gateway has acknowledged, and no look came in between
+    for _ in range(3):
+        one.reconcile()
+    assert one.deployed["v2"].wanted > 0, "its pods went before the gateway took the weight away"
+    one.run(12)
+    assert one.deployed["v2"].wanted == 0

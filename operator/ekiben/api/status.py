@@ -120,7 +120,7 @@ class RolloutStatus(StatusBlock):
     """spec.rollout, as it was when the rollout began; a change applies from the next rollout on."""
     started_at: Time
     traffic_since: Time | None = None
-    """When the canary got its first request."""
+    """When the canary was first given weight."""
     step_since: Time | None = None
     """When the gateway acknowledged this step's weight."""
     waiting_since: Time | None = None

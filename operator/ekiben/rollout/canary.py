@@ -153,7 +153,9 @@ def _raise(draft: Draft, want: int, *, enough: bool) -> None:
     if enough and not draft.spec_rollout.paused:
         draft.act(capacity.weights(stable, canary, want))
         draft.update_canary(weight=want)
-        draft.update_rollout(state="Step", waiting_since=None, step_since=None)
+        # From here on there may be requests on it, whether or not anybody saw the gateway's acknowledgement.
+        since = running.traffic_since or times.text(draft.now)
+        draft.update_rollout(state="Step", waiting_since=None, step_since=None, traffic_since=since)
         draft.tell("WeightRaised", f"step {running.step + 1} of {len(draft.policy.steps)}: the canary gets {want} %")
         draft.look_in(1)
         return
@@ -169,5 +171,4 @@ def _note_acknowledged(draft: Draft, weight: int) -> None:
         return
     draft.update_canary(acknowledged_weight=weight)
     if running.step_since is None:
-        now = times.text(draft.now)
-        draft.update_rollout(step_since=now, traffic_since=running.traffic_since or now)
+        draft.update_rollout(step_since=times.text(draft.now))

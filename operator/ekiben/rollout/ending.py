@@ -117,9 +117,8 @@ def roll_back(draft: Draft) -> None:
     draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
     if revision is not None and revision.autoscaler is not None:
         draft.act(DeleteAutoscaler(canary.revision))
-    had_traffic = running.traffic_since is not None or canary.weight > 0
     draft.update_canary(weight=0)
-    if had_traffic:
+    if running.traffic_since is not None:
         if not acknowledged(draft, 0):
             draft.look_in(1)
             return
