@@ -63,6 +63,11 @@ unit: install  ## Tests that need no cluster.
 sim: install  ## Made-up histories of rollouts, each held to the invariants.
 	$(BIN)/python -m pytest tests/sim --quiet
 
+HISTORIES ?= 2000
+.PHONY: sim-more
+sim-more: install  ## The same with new histories each time, HISTORIES=2000 of them.
+	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/sim --quiet --timeout 0
+
 .PHONY: bench-quick
 bench-quick: install  ## The quick form of the analysis bench: its figures beside those it is held to.
 	$(BIN)/python -m bench.analysis --quick

@@ -67,7 +67,7 @@ def _turn(draft: Draft) -> None:
         draft.revision(canary.revision), draft.revision(stable.revision), times.moment(running.started_at)
     )
     found = found or conviction.by_traffic(gate.evidence(draft, running)) or _late(draft, running)
-    if found is not None:
+    if found is not None and not halt.down(draft, stable):
         ending.begin_roll_back(draft, found.reason, found.message, rejected=True)
         ending.roll_back(draft)
     elif running.state == "Promoting":

@@ -52,15 +52,16 @@ def promote(draft: Draft) -> None:
         draft.act(SetWeights(((stable.revision, 100 - canary.weight), (canary.revision, canary.weight))))
         draft.act(EnsureStableService(stable.revision))
         return
-    draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))))
-    if canary.weight != 100:
-        draft.update_canary(weight=100)
-        draft.update_rollout(waiting_since=None, drain_since=None)
-        draft.look_in(1)
-        return
-    if ready == 0 and serving is not None and serving.ready > 0 and scaling.floor > 0:
+    if canary.weight == 100 and ready == 0 and serving is not None and serving.ready > 0 and scaling.floor > 0:
         begin_roll_back(draft, "CanaryUnavailable", "no pod of the canary is ready any more", rejected=True)
         roll_back(draft)
+        return
+    draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))))
+    if canary.weight != 100:
+        since = running.traffic_since or times.text(draft.now)
+        draft.update_canary(weight=100)
+        draft.update_rollout(waiting_since=None, drain_since=None, traffic_since=since)
+        draft.look_in(1)
         return
     _hand_over(draft)
 

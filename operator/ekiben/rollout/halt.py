@@ -12,12 +12,8 @@ from .plan import EnsureRevision, EnsureStableService
 
 def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool:
     """Hold while the stable revision is the unhealthy one: rolling back onto it would lose every request."""
-    serving = draft.revision(stable.revision)
-    taken_over = canary.weight == 100
     scaling, running = draft.observation.resource.spec.scaling, draft.status.rollout
-    if running is None or taken_over or scaling.floor == 0 or (serving is not None and serving.ready > 0):
-        return False
-    if running.state == "Promoting":
+    if running is None or running.state == "Promoting" or canary.weight == 100 or not down(draft, stable):
         return False
     draft.hold("StableUnavailable", "the stable revision has no ready replica: the rollout holds until it has one")
     floor = scaling.floor
@@ -32,6 +28,12 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     return True
 
 
+def down(draft: Draft, stable: RevisionStatus) -> bool:
+    """Return whether the stable revision should have ready replicas and has none."""
+    serving = draft.revision(stable.revision)
+    return draft.observation.resource.spec.scaling.floor > 0 and (serving is None or serving.ready == 0)
+
+
 def _dead_for_good(draft: Draft, running: RolloutStatus) -> bool:
     """Whether the stable was down before the rollout began (which is then its cure), or for the progress deadline."""
     told = next((one for one in draft.observation.resource.status.conditions if one.type == "Healthy"), None)
@@ -44,6 +46,5 @@ def _dead_for_good(draft: Draft, running: RolloutStatus) -> bool:
 
 def alone(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool:
     """Return whether the canary is the only one that serves: leaving it would lose every request."""
-    serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
-    dead = (serving is None or serving.ready == 0) and draft.observation.resource.spec.scaling.floor > 0
-    return dead and canary.weight > 0 and revision is not None and revision.ready > 0
+    revision = draft.revision(canary.revision)
+    return down(draft, stable) and canary.weight > 0 and revision is not None and revision.ready > 0
