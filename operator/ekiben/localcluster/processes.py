@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from ekiben.localcluster.errors import ClusterError
 
 # They are meant to outlive us; while we live, their ends are collected, and nobody warns that they still run.
 _children: list[subprocess.Popen[bytes]] = []
+_children_lock = threading.Lock()
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -100,7 +102,8 @@ def start(
     if identity is None:
         raise ClusterError(name, f"ended at once with exit code {process.wait()}", log=log)
     write_atomically(pid_file, json.dumps(asdict(identity)))
-    _children[:] = [child for child in _children if child.poll() is None] + [process]
+    with _children_lock:  # components are started side by side, from several threads
+        _children[:] = [*(child for child in _children if child.poll() is None), process]
     return process
 
 

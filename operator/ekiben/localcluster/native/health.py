@@ -17,6 +17,7 @@ from ekiben.localcluster.native.components import Component
 from ekiben.localcluster.native.layout import SERVER, Layout
 from ekiben.localcluster.processes import running
 
+_STEADY_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 
 
@@ -53,24 +54,38 @@ def wait_healthy(component: Component, layout: Layout, seconds: float) -> None:
 
 
 def wait_answer(url: str, seconds: float) -> None:
-    """Wait until an HTTP server answers, whatever the status.
+    """Wait until an HTTP server answers steadily, whatever the status: for a second, without a miss.
+
+    One answer is not enough after a repair: kube-proxy and the kubelet start with the state of before, and correct it in
+    the next moment.
 
     Raises:
         ClusterError: it did not in time.
     """
     deadline, opener = time.monotonic() + seconds, urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while True:
-        try:
-            with opener.open(url, timeout=1):
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
+    since: float | None = None
+    while since is None or time.monotonic() - since < _STEADY_SECONDS:
+        problem = _ask(opener, url)
+        now = time.monotonic()
+        if problem is None:
+            since = now if since is None else since
+        else:
+            since = None
+            if now > deadline:
                 advice = "Look at the gateway's pods with: kubectl --context ekiben -n envoy-gateway-system get pods"
-                raise ClusterError("gateway", f"{url} does not answer: {error}", advice=advice) from error
+                raise ClusterError("gateway", f"{url} does not answer: {problem}", advice=advice) from problem
         time.sleep(_POLL_SECONDS)
+
+
+def _ask(opener: urllib.request.OpenerDirector, url: str) -> OSError | None:
+    try:
+        with opener.open(url, timeout=1):
+            return None
+    except urllib.error.HTTPError as error:
+        error.close()
+        return None
+    except OSError as error:
+        return error
 
 
 class Api:
