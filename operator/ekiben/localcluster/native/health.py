@@ -56,8 +56,8 @@ def wait_healthy(component: Component, layout: Layout, seconds: float) -> None:
 def wait_answer(url: str, seconds: float) -> None:
     """Wait until an HTTP server answers steadily, whatever the status: for a second, without a miss.
 
-    One answer is not enough after a repair: kube-proxy and the kubelet start with the state of before, and correct it in
-    the next moment.
+    One answer is not enough after a repair: kube-proxy and the kubelet start with the state of before, and correct it
+    in the next moment.
 
     Raises:
         ClusterError: it did not in time.
