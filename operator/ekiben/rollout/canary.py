@@ -97,10 +97,10 @@ def _late(draft: Draft, running: RolloutStatus) -> conviction.Conviction | None:
 
 
 def _need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
-    scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
-    total = max(serving.wanted if serving else 0, scaling.floor)
     if running.state == "Promoting":
-        return scaling.floor if scaling.fixed is not None else total
+        return ending.promotion_need(draft, running, stable)
+    serving = draft.revision(stable.revision)
+    total = max(serving.wanted if serving else 0, draft.observation.resource.spec.scaling.floor)
     want = draft.policy.steps[min(running.step, len(draft.policy.steps) - 1)].weight
     return capacity.fair(want, total)
 
@@ -114,9 +114,8 @@ def _ready(draft: Draft) -> bool:
 
 def _step(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     want = draft.policy.steps[min(running.step, len(draft.policy.steps) - 1)].weight
-    serving = draft.revision(stable.revision)
     scaling = draft.observation.resource.spec.scaling
-    need = capacity.fair(want, max(serving.wanted if serving else 0, scaling.floor))
+    need = _need(draft, running, stable)
     revision = draft.revision(canary.revision)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     draft.act(*capacity.hold(revision, canary.revision, scaling, need))

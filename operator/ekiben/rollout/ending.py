@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ekiben.api.base import seconds
+from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import capacity, times
 from .draft import Draft
@@ -28,6 +29,14 @@ def begin_promotion(draft: Draft) -> None:
     draft.look_in(0)
 
 
+def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
+    """Return the ready replicas with which the canary may take over all requests."""
+    scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
+    if scaling.fixed is not None:
+        return scaling.floor
+    return max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
+
+
 def promote(draft: Draft) -> None:
     """Give the canary all requests once it has the capacity, drain the former revision, and finish."""
     running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
@@ -35,8 +44,7 @@ def promote(draft: Draft) -> None:
         return
     scaling = draft.observation.resource.spec.scaling
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
-    total = max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
-    need = scaling.floor if scaling.fixed is not None else total
+    need = promotion_need(draft, running, stable)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     draft.act(*capacity.hold(revision, canary.revision, scaling, need))
     ready = revision.ready if revision else 0
