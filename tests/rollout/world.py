@@ -5,13 +5,13 @@ It carries plans out as the operator would, and checks the invariants of docs/ro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
-from ekiben.rollout.capacity import needed
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
     Autoscaler,
@@ -23,6 +23,16 @@ from ekiben.rollout.observation import (
     Route,
     Target,
 )
+
+
+def needed(weight: int, total: int) -> int:
+    """Return the replicas that `weight` per cent of the requests need, where `total` replicas serve all of them.
+
+    Rounded up, and at least 1 for any weight above 0: 5 % of 2 replicas is 1, 50 % of 5 is 3.
+    """
+    if weight <= 0:
+        return 0
+    return max(1, math.ceil(total * weight / 100))
 
 
 @dataclass

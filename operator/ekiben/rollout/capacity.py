@@ -13,16 +13,6 @@ from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale, SetWeights
 _HALF = 50
 
 
-def needed(weight: int, total: int) -> int:
-    """Return the replicas that `weight` per cent of the requests need, where `total` replicas serve all of them.
-
-    Rounded up, and at least 1 for any weight above 0: 5 % of 2 replicas is 1, 50 % of 5 is 3.
-    """
-    if weight <= 0:
-        return 0
-    return max(1, math.ceil(total * weight / 100))
-
-
 def fair(weight: int, total: int) -> int:
     """Return the replicas with which a canary's pods get no more requests each than the stable's `total` pods.
 

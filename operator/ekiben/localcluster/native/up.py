@@ -43,7 +43,7 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
     layout = Layout(settings.state)
     checks.supported()
     checks.alone(layout)
-    _check_ports(settings, layout)
+    _check_ports(settings)
     debian.ensure(debian.NODE, progress)
     parts = build.ensure(settings.cache, progress)
     prepared = parts_images.prepare(settings.cache, parts, progress)
@@ -70,9 +70,8 @@ def up(settings: Settings, progress: Progress) -> ClusterInfo:
     )  # fmt: skip
 
 
-def _check_ports(settings: Settings, layout: Layout) -> None:
+def _check_ports(settings: Settings) -> None:
     """Refuse taken ports before anything is changed. Our own forwarding does not take a port: it listens nowhere."""
-    del layout
     network.refuse_taken_port(settings.gateway_port, "--gateway-port")
     network.refuse_taken_port(settings.registry_port, "--registry-port")
 
