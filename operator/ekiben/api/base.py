@@ -38,6 +38,15 @@ ObjectName = Annotated[
     ),
 ]
 
+Hostname = Annotated[
+    str,
+    Field(max_length=253),
+    Matching(
+        r"^([*][.])?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$",
+        "write a hostname in lower case, such as iris.example.com or *.example.com: no scheme, port or path",
+    ),
+]
+
 
 def seconds(duration: str) -> float:
     """Return a Duration in seconds.

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from .base import DURATION_PATTERN, Duration, Resource, seconds
-from .rules import Rule
+from .base import DURATION_PATTERN, Duration, Hostname, ObjectName, Resource, seconds
+from .rules import Matching, Rule
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Tolerance = Annotated[float, Field(ge=1, le=100)]
@@ -27,6 +27,20 @@ class Strategy(StrEnum):
     """How traffic moves to a new revision."""
 
     CANARY = "canary"
+    """Weight in steps, each judged by evidence."""
+    BLUE_GREEN = "blueGreen"
+    """All requests at once, after a preview that callers do not see."""
+    SHADOW = "shadow"
+    """Copies of the requests, whose answers are thrown away; then all requests at once."""
+    RECREATE = "recreate"
+    """The former pods end before the new ones start: for one GPU. Requests fail in between."""
+
+
+class StepEvidence(StrEnum):
+    """What evidence a step needs before it is left."""
+
+    NO_REGRESSION = "noRegression"
+    NOT_WORSE = "notWorse"
 
 
 class Step(Resource):
@@ -36,6 +50,49 @@ class Step(Resource):
     """Share of requests that the canary gets, in per cent."""
     duration: Duration = "60s"
     """The least time at this weight, counted from the moment the gateway acknowledged it."""
+    approval: bool = False
+    """Wait for `ekiben approve` as well."""
+    requires: StepEvidence = StepEvidence.NO_REGRESSION
+    """The evidence that the next step needs. Beyond 50 % it is always notWorse."""
+
+
+class BlueGreen(Resource):
+    """How the new revision is looked at before the switch."""
+
+    duration: Duration = "60s"
+    """The least time that all pods of the new revision are ready before the switch."""
+    approval: bool = False
+    """Wait for `ekiben approve` as well."""
+    hostname: Hostname | None = None
+    """Hostname that reaches the new revision before the switch, such as preview.iris.example.com."""
+
+
+class Shadow(Resource):
+    """How requests are copied to the new revision."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] = 100
+    """Share of the requests that are copied, in per cent."""
+    duration: Duration = "10m"
+    """The least time that requests are copied. The evidence has to say "not worse"; analysis.deadline is the most."""
+    approval: bool = False
+    """Wait for `ekiben approve` as well."""
+
+
+class Testers(Resource):
+    """Requests with this header reach the new revision as soon as it is ready, before it has any weight."""
+
+    header: Annotated[
+        str,
+        Field(max_length=64),
+        Matching("^[A-Za-z][-A-Za-z0-9]*$", "write the name of a header, such as X-Tester"),
+    ]
+    """Name of the header."""
+    value: Annotated[
+        str,
+        Field(max_length=256),
+        Matching("^[-A-Za-z0-9._~:/=+]+$", "write the header's exact value, such as yes"),
+    ]
+    """Its exact value."""
 
 
 class NonInferiority(Resource):
@@ -73,7 +130,7 @@ def _weights_rise(self: Rollout) -> bool:
 class Rollout(Resource):
     """How a new revision takes over."""
 
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!has(self.steps) || (self.steps.map(s, s.weight).isSorted()"
             " && self.steps.all(a, self.steps.exists_one(b, b.weight == a.weight)))",
@@ -95,6 +152,24 @@ class Rollout(Resource):
             lambda self: seconds(self.progress_deadline) >= 1,
             ".progressDeadline",
         ),
+        Rule(
+            "!has(self.steps) || !has(self.strategy) || self.strategy == 'canary'",
+            "rollout.steps are of strategy canary: remove them, or write strategy: canary",
+            lambda self: "steps" not in self.model_fields_set or self.strategy is Strategy.CANARY,
+            ".steps",
+        ),
+        Rule(
+            "!has(self.blueGreen) || (has(self.strategy) && self.strategy == 'blueGreen') || has(self.policyRef)",
+            "rollout.blueGreen is of strategy blueGreen: remove it, or write strategy: blueGreen",
+            lambda self: self.blue_green is None or self.strategy is Strategy.BLUE_GREEN or self.policy_ref is not None,
+            ".blueGreen",
+        ),
+        Rule(
+            "!has(self.shadow) || (has(self.strategy) && self.strategy == 'shadow') || has(self.policyRef)",
+            "rollout.shadow is of strategy shadow: remove it, or write strategy: shadow",
+            lambda self: self.shadow is None or self.strategy is Strategy.SHADOW or self.policy_ref is not None,
+            ".shadow",
+        ),
     )
 
     strategy: Strategy = Strategy.CANARY
@@ -115,3 +190,13 @@ class Rollout(Resource):
     """Hold the rollout where it is; traffic stays as it is."""
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
     """How many revisions that no longer serve are kept."""
+    rollback_window: Annotated[int, Field(ge=0, le=20)] = 3
+    """Going back to one of this many revisions that served last needs no steps: it was proven before."""
+    blue_green: BlueGreen | None = None
+    """Of strategy blueGreen only."""
+    shadow: Shadow | None = None
+    """Of strategy shadow only."""
+    testers: Testers | None = None
+    """Who reaches the new revision before it has any weight."""
+    policy_ref: ObjectName | None = None
+    """Name of a RolloutPolicy in this namespace. What stands here goes before what stands there."""

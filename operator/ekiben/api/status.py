@@ -127,6 +127,15 @@ class RolloutStatus(StatusBlock):
     """Since when the canary waits for pods; the progress deadline counts from here."""
     drain_since: Time | None = None
     """When the gateway acknowledged the last weight change before a scale-down."""
+    deadline: Time | None = None
+    """When the present wait ends, one way or the other: for pods the progress deadline, for a verdict the analysis
+    deadline. Not set where nothing presses."""
+    next_look: Time | None = None
+    """When something may change by itself: a step's time is over, a preview ends."""
+    direct: bool = False
+    """No steps: asked for by `promote` or `undo`, or back to a revision that was proven before."""
+    approved: bool = False
+    """The present step, preview or shadow has been approved."""
     stable_floor: int = 0
     """Replicas that the stable revision keeps while the rollout runs, so that a rollback meets its full capacity."""
     reason: Annotated[str, Field(max_length=64)] = ""
@@ -136,6 +145,46 @@ class RolloutStatus(StatusBlock):
     """State of the analysis, serialised."""
     evidence_at: Time | None = None
     """When the state of the analysis was last written."""
+
+
+class RequestStatus(StatusBlock):
+    """What came of one request by annotation."""
+
+    id: Annotated[str, Field(max_length=64)]
+    verb: Annotated[str, Field(max_length=16)] = ""
+    revision: Annotated[str, Field(max_length=63)] = ""
+    outcome: Annotated[str, Field(pattern="^(Done|Refused)$")]
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """Why it was refused, or what it did."""
+    at: Time
+
+
+class Pinned(StatusBlock):
+    """The revision that `undo` went back to; it serves until spec.model changes."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    number: int = 0
+    image: Text
+    model: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    instead_of: Annotated[str, Field(max_length=63)]
+    """The revision that spec.model asked for at the time."""
+
+
+class Decision(StatusBlock):
+    """One decision with the numbers that it rested on; `ekiben explain` tells the story from these."""
+
+    at: Time
+    revision: Annotated[str, Field(max_length=63)]
+    number: int = 0
+    decision: Annotated[str, Field(max_length=64)]
+    """What was decided, such as RolloutStarted, WeightRaised, Held, Promoted, RollingBack."""
+    reason: Annotated[str, Field(max_length=64)] = ""
+    message: Annotated[str, Field(max_length=512)] = ""
+    weight: int = 0
+    """The canary's weight after the decision, per cent."""
+    verdict: Annotated[str, Field(max_length=32)] = ""
+    metrics: Annotated[list[MetricEvidence], Field(max_length=8)] = []
+    """What the evidence said at that moment."""
 
 
 class HistoryEntry(StatusBlock):
@@ -177,5 +226,13 @@ class Status(StatusBlock):
     """Replicas of the stable revision, for `kubectl scale`."""
     selector: Annotated[str, Field(max_length=512)] = ""
     """Label selector of the stable revision's pods, for `kubectl scale`."""
+    paused: bool = False
+    """Somebody asked for a pause by request."""
+    pinned: Pinned | None = None
+    """Where `undo` went back to."""
+    requests: Annotated[list[RequestStatus], Field(max_length=10)] = []
+    """The last requests by annotation, and what came of them; none is handled twice."""
+    decisions: Annotated[list[Decision], Field(max_length=40)] = []
+    """The last decisions, the oldest first."""
     url: Text | None = None
     """Where the model is reached from outside."""

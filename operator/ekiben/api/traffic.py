@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
-from .base import DURATION_PATTERN, Duration, ObjectName, Resource, seconds
+from .base import DURATION_PATTERN, Duration, Hostname, ObjectName, Resource, seconds
 from .rules import Matching, Rule
 
-Hostname = Annotated[
-    str,
-    Field(max_length=253),
-    Matching(
-        r"^([*][.])?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$",
-        "write a hostname in lower case, such as iris.example.com or *.example.com: no scheme, port or path",
-    ),
-]
 RoutePath = Annotated[
     str,
     Field(max_length=512),
@@ -38,6 +32,35 @@ class ParentRef(Resource):
     """Name of a listener; all of the Gateway's listeners by default."""
 
 
+class Provider(StrEnum):
+    """Who splits requests between two revisions."""
+
+    GATEWAY_API = "gatewayAPI"
+    """A Gateway, by the weights of an HTTPRoute."""
+    REPLICA_RATIO = "replicaRatio"
+    """The Service NAME, by the number of ready pods: for clusters without a Gateway."""
+
+
+def _of_a_gateway(field: str) -> Rule:
+    attribute = to_snake(field)
+    return Rule(
+        f"!has(self.{field}) || !has(self.provider) || self.provider == 'gatewayAPI'",
+        f"traffic.{field} is of provider gatewayAPI: remove it; with replicaRatio callers use the Service NAME",
+        lambda self: getattr(self, attribute) is None or self.provider is Provider.GATEWAY_API,
+        f".{field}",
+    )
+
+
+def _not_in_own_route(field: str) -> Rule:
+    attribute = to_snake(field)
+    return Rule(
+        f"!has(self.{field}) || !has(self.httpRoute)",
+        f"traffic.httpRoute names a route of your own, which has its own {field}: remove one of the two",
+        lambda self: getattr(self, attribute) is None or self.http_route is None,
+        f".{field}",
+    )
+
+
 class Traffic(Resource):
     """How requests reach the model."""
 
@@ -49,7 +72,15 @@ class Traffic(Resource):
             lambda self: 1 <= seconds(self.timeout) <= 3600,
             ".timeout",
         ),
+        *(_of_a_gateway(field) for field in ("parentRefs", "hostnames", "httpRoute")),
+        *(_not_in_own_route(field) for field in ("parentRefs", "hostnames")),
     )
+
+    provider: Provider = Provider.GATEWAY_API
+    """Who splits requests between two revisions."""
+    http_route: ObjectName | None = None
+    """Name of an HTTPRoute of your own in this namespace. Where one of its rules has the Service NAME as its backend,
+    ekiben puts the revisions' Services in its place while a rollout runs, and leaves the rest of the route alone."""
 
     parent_refs: Annotated[list[ParentRef], Field(min_length=1, max_length=16)] | None = None
     """Gateways to attach to; the one in the operator's settings by default."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence
 
+Feature = Literal["RequestMirror", "PercentageMirror", "PathRewrite", "RequestTimeout", "Weights"]
 VerdictName = Literal["Unknown", "Regressed", "NotWorse"]
 
 
@@ -65,19 +67,28 @@ class Revision:
     existing: int = 0
     """Pods that have not gone yet, terminating ones included."""
     autoscaler: Autoscaler | None = None
+    budget: bool = False
+    """It has a PodDisruptionBudget."""
     pods: tuple[Pod, ...] = ()
 
 
 @dataclass(frozen=True)
 class Route:
-    """The HTTPRoute, as it is."""
+    """Who gets how many requests, as it is: the HTTPRoute, or under replicaRatio the Service NAME."""
 
     weights: Mapping[str, int]
-    """Revision name -> weight."""
+    """Revision name -> weight, per cent, as it was asked for."""
     acknowledged: bool
-    """The gateway has accepted the route at its present generation."""
+    """The gateway has accepted the route at its present generation; under replicaRatio the Service's EndpointSlices
+    list the ready pods of exactly the revisions that have weight."""
     problem: str = ""
     """Why the gateway does not accept it."""
+    actual: Mapping[str, int] = field(default_factory=dict)
+    """Revision name -> per cent, where that differs from what was asked for (replicaRatio); empty otherwise."""
+    mirror: str | None = None
+    """The revision that gets copies of the requests."""
+    preview: str | None = None
+    """The revision that testers reach, by header or by a hostname of its own."""
 
 
 @dataclass(frozen=True)
@@ -128,3 +139,15 @@ class Observation:
     url: str | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
     """Revision name -> label selector of its pods, for the /scale subresource."""
+    rollout: Rollout | None = None
+    """spec.rollout over the RolloutPolicy that it refers to; None where it refers to none."""
+    policy_problem: str = ""
+    """Why the policy that spec.rollout.policyRef names cannot be used; empty when it can, or none is named."""
+    request: str = ""
+    """Value of the annotation ekiben.dev/request; empty where there is none."""
+    frozen: str = ""
+    """Why nothing may move (a setting, or an annotation on the namespace); empty when it may."""
+    unsupported: Mapping[Feature, str] = field(default_factory=dict)
+    """What the Gateway's class cannot do -> how that is known, in plain English."""
+    drift: tuple[str, ...] = ()
+    """Fields that others have set on children and that ekiben leaves alone, in plain English."""

@@ -49,6 +49,10 @@ class SetWeights:
     """The route sends this share of the requests to each revision: (revision, per cent), the stable one first."""
 
     weights: tuple[tuple[str, int], ...]
+    mirror: tuple[str, int] | None = None
+    """(revision, per cent): it gets copies of that share of the requests, and its answers are thrown away."""
+    preview: str | None = None
+    """The revision that testers reach by header or preview hostname, whatever its weight."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,36 @@ class EnsureStableService:
 
 
 @dataclass(frozen=True)
+class EnsureDisruptionBudget:
+    """A PodDisruptionBudget lets a node's drain take one of the revision's pods at a time."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
+class DeleteDisruptionBudget:
+    """The revision has no PodDisruptionBudget: of a single replica it would block every drain of its node."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
 class DeleteRevision:
-    """The revision's Deployment, Service and autoscaler are gone."""
+    """The revision's Deployment, Service, autoscaler and disruption budget are gone."""
 
     revision: str
 
 
 Action = (
-    EnsureRevision | Scale | EnsureAutoscaler | DeleteAutoscaler | SetWeights | EnsureStableService | DeleteRevision
+    EnsureRevision
+    | Scale
+    | EnsureAutoscaler
+    | DeleteAutoscaler
+    | EnsureDisruptionBudget
+    | DeleteDisruptionBudget
+    | SetWeights
+    | EnsureStableService
+    | DeleteRevision
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ekiben.api.rollout import Rollout, Strategy
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import times
@@ -21,7 +24,7 @@ def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
         rollout=RolloutStatus(
             revision=target.revision,
             state=state,
-            policy=draft.spec_rollout.model_dump(mode="json", by_alias=True),
+            policy=_snapshot(draft.spec_rollout),
             started_at=now,
             waiting_since=now,
             stable_floor=stable_floor,
@@ -29,6 +32,12 @@ def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
         verdict=None,
         rejected_revision=None,
     )
+
+
+def _snapshot(policy: Rollout) -> dict[str, Any]:
+    """Return the policy with its defaults written out: a new version's defaults must not reach a running rollout."""
+    steps = None if policy.strategy is Strategy.CANARY else {"steps"}
+    return policy.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=steps)
 
 
 def why_unready(draft: Draft) -> str:

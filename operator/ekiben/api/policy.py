@@ -1,0 +1,84 @@
+"""RolloutPolicy: a spec.rollout that the ModelDeployments of a namespace share by spec.rollout.policyRef."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from .base import Resource
+from .modeldeployment import Metadata
+from .rollout import Rollout
+from .rules import Rule
+
+POLICY_KIND = "RolloutPolicy"
+POLICY_PLURAL = "rolloutpolicies"
+
+
+def _unwritten(self: PolicyRollout, attribute: str) -> bool:
+    return attribute not in self.model_fields_set
+
+
+class PolicyRollout(Rollout):
+    """What is shared: everything of spec.rollout but what belongs to one resource."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Rollout.rules,
+        *(
+            Rule(
+                f"!has(self.{field})",
+                f"{field} belongs to one ModelDeployment: write it in its spec.rollout",
+                partial(_unwritten, attribute=attribute),
+                f".{field}",
+            )
+            for field, attribute in (("paused", "paused"), ("policyRef", "policy_ref"))
+        ),
+    )
+
+
+class PolicySpec(Resource):
+    """What is shared."""
+
+    rollout: PolicyRollout = PolicyRollout()
+    """How new revisions take over."""
+
+
+class RolloutPolicy(Resource):
+    """The resource, as the operator reads it."""
+
+    model_config = Resource.model_config | {"extra": "ignore"}
+
+    metadata: Metadata
+    spec: PolicySpec = PolicySpec()
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> RolloutPolicy:
+        """Read a policy as the API server gives it.
+
+        Raises:
+            pydantic.ValidationError: it does not fit this version's types.
+        """
+        return cls.model_validate(body)
+
+
+def merged(own: Rollout, shared: Rollout | None) -> Rollout:
+    """Return spec.rollout over the policy that it refers to: what the resource writes goes first, block by block.
+
+    Raises:
+        pydantic.ValidationError: the two do not fit together, such as steps of one with another strategy of the other.
+    """
+    if shared is None:
+        return own
+    return Rollout.model_validate(_over(_written(shared), _written(own)))
+
+
+def _written(rollout: Rollout) -> dict[str, Any]:
+    return rollout.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _over(base[key], top[key])
+        for key in base.keys() & top.keys()
+        if isinstance(base[key], dict) and isinstance(top[key], dict)
+    }
+    return {**base, **top, **both}

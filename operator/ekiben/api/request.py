@@ -1,0 +1,64 @@
+"""Commands that are no state: one annotation, `ekiben.dev/request: "VERB REVISION ID"`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .base import GROUP
+
+REQUEST_ANNOTATION = f"{GROUP}/request"
+_FORM = re.compile(r"([a-z]{1,16}) ([a-z0-9]{1,63}) ([-A-Za-z0-9._]{1,64})")
+
+
+class Verb(StrEnum):
+    """What somebody may ask for."""
+
+    APPROVE = "approve"
+    """The step that waits for approval may be left; its evidence still has to hold."""
+    PROMOTE = "promote"
+    """Give the new revision all requests now, whatever the steps still ahead."""
+    SKIP = "skip"
+    """Leave the present step now: its time, its approval and its evidence."""
+    PAUSE = "pause"
+    """Hold the rollout where it is; a regression still rolls back."""
+    RESUME = "resume"
+    """End a pause that was asked for by request."""
+    ABORT = "abort"
+    """Roll the new revision back."""
+    RETRY = "retry"
+    """Try the revision that was rolled back again."""
+    UNDO = "undo"
+    """Go back to an earlier revision, until spec.model changes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One command, for one revision, to be handled once."""
+
+    verb: Verb
+    revision: str
+    """Name of the revision that it is meant for; of `undo` the one to go back to."""
+    id: str
+    """Chosen by the sender: a second request with the ID of an earlier one is not handled."""
+
+    def text(self) -> str:
+        """Return the annotation's value."""
+        return f"{self.verb.value} {self.revision} {self.id}"
+
+
+def parse(text: str) -> Request:
+    """Read the annotation.
+
+    Raises:
+        ValueError: it has not the form "VERB REVISION ID"; the message says what would be right.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None or found[1] not in set(Verb):
+        verbs = ", ".join(Verb)
+        raise ValueError(
+            f'{text[:80]!r} is no request: write "VERB REVISION ID" with a verb out of {verbs}, the name of a revision '
+            "and an ID of your own choice (letters, digits, '.', '_' and '-')"
+        )
+    return Request(Verb(found[1]), found[2], found[3])
