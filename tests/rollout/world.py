@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
 from ekiben.rollout.decide import decide
@@ -17,6 +18,7 @@ from ekiben.rollout.observation import (
     Autoscaler,
     Drain,
     Evidence,
+    Feature,
     Observation,
     Pod,
     Revision,
@@ -43,6 +45,7 @@ class Deployed:
     wanted: int
     ready: int = 0
     autoscaler: Autoscaler | None = None
+    budget: bool = False
     trouble: Pod | None = None
     startable: bool = True
 
@@ -55,11 +58,21 @@ class World:
     status: Status = field(default_factory=Status)
     deployed: dict[str, Deployed] = field(default_factory=dict)
     weights: dict[str, int] | None = None
-    acknowledged: dict[str, int] | None = None
+    mirror: tuple[str, int] | None = None
+    preview: str | None = None
+    acknowledged: tuple[object, ...] | None = None
     gateway_answers: bool = True
     stable_service: str | None = None
     verdict: str = "Unknown"
     problem: str = ""
+    hung: bool = False
+    objectives: str = "Unknown"
+    request: str = ""
+    frozen: str = ""
+    policy: Rollout | None = None
+    policy_problem: str = ""
+    unsupported: dict[Feature, str] = field(default_factory=dict)
+    drift: tuple[str, ...] = ()
     traffic: bool = True
     counted_since: float | None = None
     events: list[p.Event] = field(default_factory=list)
@@ -92,13 +105,19 @@ class World:
                 ready=min(one.ready, one.wanted),
                 existing=max(one.ready, one.wanted),
                 autoscaler=one.autoscaler,
+                budget=one.budget,
                 pods=(one.trouble,) if one.trouble and one.wanted else (),
             )
             for name, one in self.deployed.items()
         }
         route = None
         if self.weights is not None:
-            route = Route(dict(self.weights), acknowledged=self.acknowledged == self.weights)
+            route = Route(
+                dict(self.weights),
+                acknowledged=self.acknowledged == self._asked(),
+                mirror=self.mirror[0] if self.mirror else None,
+                preview=self.preview,
+            )
         return Observation(
             resource=self.resource(),
             target=self.target,
@@ -107,13 +126,26 @@ class World:
             evidence=self._evidence(),
             drains={name: Drain(known=True, quiet_since=0.0) for name in revisions},
             selector={name: f"ekiben.dev/revision={name}" for name in revisions},
+            service=self.stable_service,
+            rollout=self.policy,
+            policy_problem=self.policy_problem,
+            request=self.request,
+            frozen=self.frozen,
+            unsupported=self.unsupported,
+            drift=self.drift,
         )
+
+    def _asked(self) -> tuple[object, ...]:
+        return (dict(self.weights or {}), self.mirror, self.preview)
 
     def _evidence(self) -> Evidence | None:
         running = self.status.rollout
         if running is None or self.status.canary is None:
-            return None
-        usable = self.traffic and self.status.canary.acknowledged_weight > 0 and not self.problem
+            stable = self.status.stable
+            baking = stable is not None and self.status.former_until is not None
+            return Evidence(stable.revision, verdict=self.objectives) if stable and baking else None
+        judged = self.status.canary.acknowledged_weight > 0 or running.state == "Shadow"
+        usable = self.traffic and judged and not self.problem
         verdict = self.verdict if running.traffic_since and self.traffic and not self.problem else "Unknown"
         metric = MetricEvidence(name="errors", regressed=1.5 if verdict == "Regressed" else 0.1)
         return Evidence(
@@ -125,6 +157,7 @@ class World:
             canary_requests=100 if usable else 0,
             problem=self.problem,
             problem_message="told" if self.problem else "",
+            hung=self.hung and judged,
             state=f"state-{int(self.now)}",
         )
 
@@ -142,7 +175,7 @@ class World:
         return plan
 
     def _carry_out(self, action: p.Action) -> None:
-        before = (repr(self.deployed), self.weights, self.stable_service)
+        before = (repr(self.deployed), self._asked(), self.stable_service)
         match action:
             case p.EnsureRevision(name, number, model, replicas):
                 if name not in self.deployed:
@@ -156,26 +189,34 @@ class World:
                 self.deployed[name].autoscaler = Autoscaler(least, most)
             case p.DeleteAutoscaler(name):
                 self.deployed[name].autoscaler = None
-            case p.SetWeights(weights):
+            case p.EnsureDisruptionBudget(name):
+                self.deployed[name].budget = True
+            case p.DeleteDisruptionBudget(name):
+                self.deployed[name].budget = False
+            case p.SetWeights(weights, mirror, preview):
                 self._check_weights(dict(weights))
-                self.weights = dict(weights)
+                self.weights, self.mirror, self.preview = dict(weights), mirror, preview
             case p.EnsureStableService(name):
                 self.stable_service = name
             case p.DeleteRevision(name):
                 assert self.deployed[name].wanted == 0
                 assert not (self.weights or {}).get(name)
                 del self.deployed[name]
-        if before != (repr(self.deployed), self.weights, self.stable_service):
+        if before != (repr(self.deployed), self._asked(), self.stable_service):
             self.writes += 1
 
     def _check_scale(self, name: str, replicas: int) -> None:
         """Invariant 1: a backend that has weight, asked or acknowledged, is never scaled to 0."""
         if replicas == 0 and self.spec.get("scaling", {}).get("replicas") != 0:
             assert not (self.weights or {}).get(name), f"{name} has weight and is scaled to 0"
-            assert not (self.acknowledged or {}).get(name), f"{name} still has acknowledged weight"
+            seen = self.acknowledged[0] if self.acknowledged else {}
+            assert isinstance(seen, dict)
+            assert not seen.get(name), f"{name} still has acknowledged weight"
 
     def _check_weights(self, new: dict[str, int]) -> None:
         assert sum(new.values()) == 100, new
+        if self._recreates():
+            return  # capacity cannot double: nothing serves in between
         for name, weight in new.items():
             if weight > (self.weights or {}).get(name, 0):
                 one = self.deployed[name]
@@ -184,7 +225,13 @@ class World:
                     continue
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
+                if self.status.rollout is not None and self.status.rollout.reason == "BakeFailed":
+                    total = 1  # what was kept for an instant way back is what there is
                 assert min(one.ready, one.wanted) >= needed(weight, total), f"{name} gets {weight} % without capacity"
+
+    def _recreates(self) -> bool:
+        running = self.status.rollout
+        return running is not None and running.policy.get("strategy") == "recreate"
 
     def check(self) -> None:
         status = self.status
@@ -207,7 +254,7 @@ class World:
             elif one.ready < one.wanted and one.startable:
                 one.ready += 1
         if self.gateway_answers and self.weights is not None:
-            self.acknowledged = dict(self.weights)
+            self.acknowledged = self._asked()
 
     def run(self, seconds: float, step: float = 1.0) -> None:
         end = self.now + seconds
@@ -215,6 +262,14 @@ class World:
             self.reconcile()
             self.tick(step)
         self.reconcile()
+
+    def ask(self, verb: str, revision: str, id_: str = "") -> tuple[str, str]:
+        """Write a request, look once, and return what came of it."""
+        id_ = id_ or f"id-{len(self.status.requests)}-{int(self.now)}-{verb}"
+        self.request = f"{verb} {revision} {id_}"
+        self.reconcile()
+        found = next(one for one in self.status.requests if one.id == id_)
+        return found.outcome, found.message
 
     def apply(self, image: str | None = None, **changes: Any) -> None:
         self.spec = {**self.spec, **changes}

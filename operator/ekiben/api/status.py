@@ -28,6 +28,12 @@ class Phase(StrEnum):
     """A canary's pods are starting; it has no traffic."""
     CANARY = "Canary"
     """A canary has a share of the traffic."""
+    PREVIEW = "Preview"
+    """blueGreen: all pods of the new revision are ready; only testers reach it."""
+    SHADOW = "Shadow"
+    """The new revision gets copies of the requests; its answers are thrown away."""
+    REPLACING = "Replacing"
+    """recreate: the former pods end, the new ones start; nothing serves in between."""
     PROMOTING = "Promoting"
     """The canary takes over all traffic."""
     ROLLING_BACK = "RollingBack"
@@ -193,7 +199,7 @@ class HistoryEntry(StatusBlock):
     revision: Annotated[str, Field(max_length=63)]
     number: int = 0
     image: Text
-    outcome: Annotated[str, Field(pattern="^(Promoted|RolledBack|Superseded|Cancelled|Failed)$")]
+    outcome: Annotated[str, Field(pattern="^(Promoted|RolledBack|Superseded|Cancelled|Failed|Undone)$")]
     reason: Annotated[str, Field(max_length=64)]
     message: Annotated[str, Field(max_length=2048)]
     started_at: Time
@@ -232,7 +238,7 @@ class Status(StatusBlock):
     """Where `undo` went back to."""
     requests: Annotated[list[RequestStatus], Field(max_length=10)] = []
     """The last requests by annotation, and what came of them; none is handled twice."""
-    decisions: Annotated[list[Decision], Field(max_length=40)] = []
+    decisions: Annotated[list[Decision], Field(max_length=30)] = []
     """The last decisions, the oldest first."""
     url: Text | None = None
     """Where the model is reached from outside."""

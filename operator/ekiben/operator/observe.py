@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.request import REQUEST_ANNOTATION
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.objects import httproute, names
@@ -86,7 +87,16 @@ def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Dr
         drains=drains,
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},
+        service=_selected(world),
+        request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),
     )
+
+
+def _selected(world: World) -> str | None:
+    """Return the revision that the Service NAME selects."""
+    service = world.services.get(world.resource.metadata.name)
+    selector = (service["spec"].get("selector") or {}) if service else {}
+    return selector.get(names.REVISION_LABEL)
 
 
 def _revision(world: World, revision: str) -> Revision:

@@ -5,24 +5,16 @@ from __future__ import annotations
 from ekiben.api.status import RevisionStatus
 
 from .draft import Draft
+from .observation import Revision
 
 
 def adopt(draft: Draft) -> None:
-    """Take the revision that the route sends most requests to as the stable one.
-
-    The route, not the age of a Deployment, says what users get today: taking anything else would move traffic.
-    """
+    """Take the revision that serves as the stable one."""
+    revision, why = _serving(draft)
+    if revision is None:
+        return
     route = draft.observation.route
-    if route is None:
-        return
-    serving = [
-        (weight, -revision.number, revision)
-        for name, weight in route.weights.items()
-        if weight > 0 and (revision := draft.revision(name)) is not None and revision.ready > 0
-    ]
-    if not serving:
-        return
-    weight, _, revision = max(serving, key=lambda item: item[:2])
+    weight = route.weights.get(revision.name, 0) if route else 0
     draft.update(
         stable=RevisionStatus(
             revision=revision.name,
@@ -35,7 +27,51 @@ def adopt(draft: Draft) -> None:
     )
     draft.tell(
         "StateRebuilt",
-        f"the status was empty; revision {revision.number} ({revision.name}) gets {weight} % of the requests "
-        "and is taken as the stable one",
+        f"the status was empty; revision {revision.number} ({revision.name}) {why} and is taken as the stable one",
         warning=True,
     )
+
+
+def lost(draft: Draft) -> bool:
+    """Hold where the status is empty, several revisions have ready pods, and nothing says which of them serves."""
+    if draft.status.stable is not None or draft.status.rollout is not None or draft.observation.route is not None:
+        return False
+    running = _running(draft)
+    if len(running) < 2:
+        return False
+    names = ", ".join(f"{one.number} ({one.name})" for one in running)
+    draft.hold(
+        "StateLost",
+        f"the status, the route and the Service are gone, and revisions {names} have pods: scale all but the right "
+        "one's Deployment to 0, and ekiben takes that one as the stable one",
+    )
+    draft.look_in(30)
+    return True
+
+
+def _serving(draft: Draft) -> tuple[Revision | None, str]:
+    """Return the revision that serves and how that is known.
+
+    All weight on one revision says it; otherwise the Service NAME, which selects the stable one all through a rollout;
+    otherwise the most weight: taking anything else would move traffic. The age of a Deployment says nothing.
+    """
+    route = draft.observation.route
+    weights = {name: weight for name, weight in route.weights.items() if weight > 0} if route else {}
+    served = [one for name in weights if (one := draft.revision(name)) is not None and one.ready > 0]
+    if len(weights) == 1 and served:
+        return served[0], "gets all requests"
+    selected = draft.revision(draft.observation.service)
+    if selected is not None and selected.ready > 0 and (route is None or selected.name in weights):
+        return selected, "is what the Service selects"
+    if served:
+        best = max(served, key=lambda one: (weights[one.name], -one.number))
+        return best, f"gets {weights[best.name]} % of the requests"
+    running = _running(draft)
+    if route is None and draft.observation.service is None and len(running) == 1:
+        return running[0], "is the only one with ready pods"
+    return None, ""
+
+
+def _running(draft: Draft) -> list[Revision]:
+    revisions = draft.observation.revisions.values()
+    return sorted((one for one in revisions if one.ready > 0), key=lambda one: one.number)

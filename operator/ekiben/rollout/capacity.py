@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 
+from ekiben.api.rollout import Shadow, Strategy
 from ekiben.api.scaling import Scaling
-from ekiben.api.status import RevisionStatus
+from ekiben.api.status import RevisionStatus, RolloutStatus
 
+from .draft import Draft
 from .observation import Revision
-from .plan import DeleteAutoscaler, EnsureAutoscaler, Scale, SetWeights
+from .plan import (
+    DeleteAutoscaler,
+    DeleteDisruptionBudget,
+    EnsureAutoscaler,
+    EnsureDisruptionBudget,
+    Scale,
+)
 
 _HALF = 50
+Kept = EnsureAutoscaler | DeleteAutoscaler | EnsureDisruptionBudget | DeleteDisruptionBudget | Scale
 
 
 def fair(weight: int, total: int) -> int:
@@ -26,40 +35,47 @@ def fair(weight: int, total: int) -> int:
     return max(1, math.ceil(total * weight / (100 - weight)))
 
 
-def hold(
-    revision: Revision | None, name: str, scaling: Scaling, least: int
-) -> tuple[EnsureAutoscaler | DeleteAutoscaler | Scale, ...]:
+def step_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
+    """Return the ready replicas that the present step, or the shadow, needs."""
+    serving, policy = draft.revision(stable.revision), draft.policy
+    total = max(serving.wanted if serving else 0, draft.observation.resource.spec.scaling.floor)
+    if policy.strategy is Strategy.SHADOW:
+        return max(1, math.ceil(total * (policy.shadow or Shadow()).percent / 100))
+    return fair(policy.steps[min(running.step, len(policy.steps) - 1)].weight, total)
+
+
+def hold(revision: Revision | None, name: str, scaling: Scaling, least: int) -> tuple[Kept, ...]:
     """Return the actions that keep at least `least` replicas of a revision that serves.
 
     With a fixed count, ekiben owns the replicas; otherwise the autoscaler does, and the first step up to its minimum
     is taken for it, because its own next look may be 15 s away.
     """
     wanted = revision.wanted if revision else None
-    if scaling.fixed is not None:
-        actions: list[EnsureAutoscaler | DeleteAutoscaler | Scale] = []
-        if revision is not None and revision.autoscaler is not None:
-            actions.append(DeleteAutoscaler(name))
-        if wanted is not None and wanted != least:
-            actions.append(Scale(name, least))
-        return tuple(actions)
-    autoscaler = EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling, 1))
-    if wanted is not None and wanted < least:
-        return (autoscaler, Scale(name, least))
-    return (autoscaler,)
-
-
-def retire(revision: Revision | None) -> tuple[DeleteAutoscaler | Scale, ...]:
-    """Return the actions that end a revision's pods: its autoscaler first, which would bring them back."""
-    if revision is None:
-        return ()
-    actions: list[DeleteAutoscaler | Scale] = []
-    if revision.autoscaler is not None:
-        actions.append(DeleteAutoscaler(revision.name))
-    if revision.wanted != 0:
-        actions.append(Scale(revision.name, 0))
+    actions: list[Kept] = []
+    if scaling.fixed is None:
+        actions.append(EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling, 1)))
+    elif revision is not None and revision.autoscaler is not None:
+        actions.append(DeleteAutoscaler(name))
+    if wanted is not None and (wanted < least or (scaling.fixed is not None and wanted != least)):
+        actions.append(Scale(name, least))
+    shrinks = scaling.fixed is not None
+    size = least if shrinks or wanted is None else max(wanted, least)
+    if size > 1:
+        actions.append(EnsureDisruptionBudget(name))
+    elif revision is not None and revision.budget:
+        actions.append(DeleteDisruptionBudget(name))
     return tuple(actions)
 
 
-def weights(stable: RevisionStatus, canary: RevisionStatus, weight: int) -> SetWeights:
-    """Return the route's weights where the canary gets `weight` per cent."""
-    return SetWeights(((stable.revision, 100 - weight), (canary.revision, weight)))
+def retire(revision: Revision | None) -> tuple[Kept, ...]:
+    """Return the actions that end a revision's pods: its autoscaler first, which would bring them back."""
+    if revision is None:
+        return ()
+    actions: list[Kept] = []
+    if revision.autoscaler is not None:
+        actions.append(DeleteAutoscaler(revision.name))
+    if revision.budget:
+        actions.append(DeleteDisruptionBudget(revision.name))
+    if revision.wanted > 0:
+        actions.append(Scale(revision.name, 0))
+    return tuple(actions)

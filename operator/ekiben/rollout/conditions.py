@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import Condition, Phase
 
-from . import times
+from . import features, summary, times
 from .draft import Draft
 
 _Answer = tuple[bool | None, str, str]
@@ -22,6 +22,10 @@ def write(draft: Draft) -> None:
         "EvidenceUsable": _evidence_usable(draft),
         "RouteAccepted": _route_accepted(draft),
         "ImagePinned": _image_pinned(draft),
+        "Frozen": _frozen(draft),
+        "PolicyUsable": _policy_usable(draft),
+        "TrafficFeatureUnsupported": _unsupported(draft),
+        "Drifted": _drifted(draft),
     }
     draft.update(conditions=[_condition(draft, name, answer) for name, answer in answers.items()])
 
@@ -59,9 +63,11 @@ def _progressing(draft: Draft) -> _Answer:
     running, canary = draft.status.rollout, draft.status.canary
     if running is None or canary is None:
         rejected = draft.status.rejected_revision
+        if draft.hold_reason:
+            return False, draft.hold_reason, draft.hold_message
         if rejected is not None and rejected == draft.observation.target.revision:
             return False, "RolledBack", f"{rejected} was rolled back; change spec.model to go on"
-        return False, "Settled", draft.hold_message or "nothing to do"
+        return False, "Settled", "nothing to do"
     if draft.phase is Phase.FAILED:
         return False, running.reason, running.message
     if draft.hold_reason:
@@ -74,6 +80,8 @@ def _healthy(draft: Draft) -> _Answer:
     if draft.phase is Phase.FAILED and draft.status.rollout:
         return False, draft.status.rollout.reason, draft.status.rollout.message
     stable = draft.status.stable
+    if stable is None and draft.hold_reason == "StateLost":
+        return False, "StateLost", draft.hold_message
     if stable is None:
         return None, "Starting", "the first revision is starting"
     if stable.ready == 0 and draft.observation.resource.spec.scaling.floor > 0:
@@ -85,7 +93,9 @@ def _healthy(draft: Draft) -> _Answer:
 
 
 def _promoted(draft: Draft) -> _Answer:
-    stable = draft.status.stable
+    stable, pinned = draft.status.stable, draft.status.pinned
+    if pinned is not None:
+        return False, "Pinned", f"revision {pinned.number} ({pinned.revision}) serves instead, until spec.model changes"
     if stable is not None and stable.revision == draft.observation.target.revision and draft.status.rollout is None:
         return True, "Serving", f"spec.model is revision {stable.number}, which gets all requests"
     return False, "NotServing", "spec.model is not (yet) what gets all requests"
@@ -95,14 +105,15 @@ def _rolled_back(draft: Draft) -> _Answer:
     target = draft.observation.target.revision
     if draft.status.rejected_revision != target:
         return False, "NotRolledBack", "the revision that spec.model asks for was not rolled back"
-    if draft.status.rollout is not None:
-        return False, "RollingBack", draft.status.rollout.message
+    running = draft.status.rollout
+    if running is not None and (running.revision == target or running.reason == "BakeFailed"):
+        return False, "RollingBack", running.message
     last = next((one for one in reversed(draft.status.history) if one.revision == target), None)
     return True, last.reason if last else "RolledBack", last.message if last else ""
 
 
 def _paused(draft: Draft) -> _Answer:
-    if draft.hold_reason in ("Paused", "Inconclusive"):
+    if draft.hold_reason in summary.HOLDS_FOR_A_PERSON:
         return True, draft.hold_reason, draft.hold_message
     return False, "NotPaused", ""
 
@@ -138,3 +149,29 @@ def _image_pinned(draft: Draft) -> _Answer:
         "Tag",
         f"{image} is a tag, which may change under a revision: use the digest that `ekiben push` prints",
     )
+
+
+def _frozen(draft: Draft) -> _Answer:
+    why = draft.observation.frozen
+    return (True, "Frozen", f"nothing moves: {why}") if why else (False, "NotFrozen", "")
+
+
+def _policy_usable(draft: Draft) -> _Answer:
+    name = draft.observation.resource.spec.rollout.policy_ref
+    if name is None:
+        return True, "NoPolicy", "spec.rollout refers to no RolloutPolicy"
+    problem = draft.observation.policy_problem
+    return (False, "Unusable", problem) if problem else (True, "Used", f"RolloutPolicy {name}")
+
+
+def _unsupported(draft: Draft) -> _Answer:
+    found = features.unsupported(draft, draft.policy)
+    return (True, "Unsupported", "; ".join(found)) if found else (False, "Supported", "")
+
+
+def _drifted(draft: Draft) -> _Answer:
+    drift = draft.observation.drift
+    if not drift:
+        return False, "AsRendered", ""
+    more = f" and {len(drift) - 5} more" if len(drift) > 5 else ""
+    return True, "ChildrenChanged", f"left as they are: {'; '.join(drift[:5])}{more}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import adoption, canary, conditions, first, steady, summary
+from . import adoption, bake, begin, conditions, first, freeze, ledger, requests, steady, summary, turn
 from .draft import Draft
 from .observation import Observation
 from .plan import Plan
@@ -20,21 +20,28 @@ def decide(observation: Observation, now: float) -> Plan:
         return draft.plan()
     if draft.status.stable is None and draft.status.rollout is None:
         adoption.adopt(draft)
-    if draft.status.stable is None:
-        first.run(draft)
-    else:
-        _serve(draft)
+    if observation.frozen:
+        freeze.run(draft)
+    elif not adoption.lost(draft):
+        steady.forget_rejection(draft)
+        requests.handle(draft)
+        if draft.status.stable is None:
+            first.run(draft)
+        else:
+            _serve(draft)
     summary.write(draft)
     conditions.write(draft)
+    ledger.write(draft)
     return draft.plan()
 
 
 def _serve(draft: Draft) -> None:
-    steady.forget_rejection(draft)
     if draft.status.rollout is None:
-        canary.begin(draft)
+        bake.judge(draft)
+    if draft.status.rollout is None:
+        begin.begin(draft)
     if draft.status.rollout is None:
         steady.route(draft)
     else:
-        canary.run(draft)
+        turn.run(draft)
     steady.tidy(draft)

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import HistoryEntry, Phase, RevisionStatus, RolloutStatus, Status
+from ekiben.api.traffic import Provider
 
 from . import times
-from .observation import Observation, Revision
+from .observation import Observation, Revision, Target
 from .plan import Action, Event, Plan
 
 _HISTORY = 20
@@ -26,14 +27,31 @@ class Draft:
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self.look_at: list[float] = []
-        self.phase = Phase.STABLE
+        self.phase = Phase.PENDING
         self.hold_reason = ""
         self.hold_message = ""
 
     @property
+    def target(self) -> Target:
+        """The revision that should serve: the one that `undo` went back to, or else spec.model's."""
+        pinned = self.status.pinned
+        if pinned is not None and pinned.instead_of == self.observation.target.revision:
+            return Target(pinned.revision, pinned.image, pinned.model)
+        return self.observation.target
+
+    @property
     def spec_rollout(self) -> Rollout:
-        """spec.rollout as it is now."""
-        return self.observation.resource.spec.rollout
+        """spec.rollout as it is now, over its policy."""
+        return self.observation.rollout or self.observation.resource.spec.rollout
+
+    @property
+    def paused(self) -> str:
+        """Why nothing should go on, or an empty text."""
+        if self.observation.resource.spec.rollout.paused:
+            return "spec.rollout.paused is true"
+        if self.status.paused:
+            return "somebody asked for a pause: `ekiben resume` ends it"
+        return ""
 
     @property
     def policy(self) -> Rollout:
@@ -47,9 +65,19 @@ class Draft:
             # Written by a newer operator, before a downgrade in mid-rollout.
             return self.spec_rollout
 
+    @property
+    def by_replicas(self) -> bool:
+        """Whether the number of ready pods splits the requests, not a Gateway."""
+        return self.observation.resource.spec.traffic.provider is Provider.REPLICA_RATIO
+
     def revision(self, name: str | None) -> Revision | None:
         """Return a revision that exists in the cluster."""
         return self.observation.revisions.get(name) if name else None
+
+    def ready(self, name: str | None) -> int:
+        """Return the ready replicas of a revision; 0 where it does not exist."""
+        revision = self.revision(name)
+        return revision.ready if revision else 0
 
     def act(self, *actions: Action) -> None:
         """Add actions, in order; one that is there already is not repeated."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, times
+from . import capacity, draining, routing, times
 from .draft import Draft
 from .plan import DeleteAutoscaler, EnsureRevision, EnsureStableService, SetWeights
 
-# Without requests for this long, a revision that gets none any more has answered the last one.
-_QUIET_SECONDS = 5.0
-# Where the pods export no counters.
-_BLIND_DRAIN_SECONDS = 30.0
+# What was left for an earlier revision: (outcome of the one that served until then, does it stay up for a while).
+_LEFT = {"Undo": "Undone", "BakeFailed": "RolledBack"}
 
 
 def acknowledged(draft: Draft, weight: int) -> bool:
@@ -23,15 +21,22 @@ def acknowledged(draft: Draft, weight: int) -> bool:
     return route.acknowledged and route.weights.get(canary.revision, 0) == weight
 
 
-def begin_promotion(draft: Draft) -> None:
-    """Begin to give the canary all requests."""
-    draft.update_rollout(state="Promoting")
+def begin_promotion(draft: Draft, reason: str, message: str, *, direct: bool = False) -> None:
+    """Begin to give the canary all requests; `direct` where no evidence says so, but a person or the policy."""
+    draft.update_rollout(state="Promoting", reason=reason, message=message, direct=direct, waiting_since=None)
+    canary = draft.status.canary
+    if canary is not None:
+        draft.tell("Promoting", f"revision {canary.number} ({canary.revision}) takes over ({reason}): {message}")
     draft.look_in(0)
 
 
 def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     """Return the ready replicas with which the canary may take over all requests."""
     scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
+    kept = draft.revision(running.revision)
+    if running.reason == "BakeFailed" and kept is not None:
+        # What was kept for an instant way back is what there is: waiting for more would prolong the failure.
+        return max(1, min(scaling.floor, kept.wanted)) if scaling.floor else 0
     if scaling.fixed is not None:
         return scaling.floor
     return max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
@@ -46,19 +51,19 @@ def promote(draft: Draft) -> None:
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
     need = promotion_need(draft, running, stable)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(revision, canary.revision, scaling, need))
+    draft.act(*capacity.hold(revision, canary.revision, scaling, max(need, scaling.floor)))
     ready = revision.ready if revision else 0
     if canary.weight != 100 and ready < need:
-        draft.act(SetWeights(((stable.revision, 100 - canary.weight), (canary.revision, canary.weight))))
-        draft.act(EnsureStableService(stable.revision))
-        if running.waiting_since is None:
+        _wait(draft, stable, canary)
+        if draft.paused:
+            draft.update_rollout(waiting_since=None)
+        elif running.waiting_since is None:
             draft.update_rollout(waiting_since=times.text(draft.now))
         return
-    if canary.weight != 100 and draft.spec_rollout.paused:
-        draft.hold("Paused", "spec.rollout.paused is true")
+    if canary.weight != 100 and draft.paused and running.reason != "BakeFailed":
+        draft.hold("Paused", draft.paused)
         draft.update_rollout(waiting_since=None)
-        draft.act(SetWeights(((stable.revision, 100 - canary.weight), (canary.revision, canary.weight))))
-        draft.act(EnsureStableService(stable.revision))
+        _wait(draft, stable, canary)
         return
     if canary.weight == 100 and ready == 0 and serving is not None and serving.ready > 0 and scaling.floor > 0:
         begin_roll_back(draft, "CanaryUnavailable", "no pod of the canary is ready any more", rejected=True)
@@ -74,6 +79,10 @@ def promote(draft: Draft) -> None:
     _hand_over(draft)
 
 
+def _wait(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> None:
+    draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
+
+
 def _hand_over(draft: Draft) -> None:
     running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
     if running is None or canary is None or stable is None:
@@ -84,37 +93,63 @@ def _hand_over(draft: Draft) -> None:
         return
     draft.update_canary(acknowledged_weight=100)
     draft.act(EnsureStableService(canary.revision))
-    if not _drained(draft, stable.revision):
+    if not draining.done(draft, stable.revision):
         return
-    bake = seconds(draft.policy.bake)
     retired = draft.revision(stable.revision)
     if retired is not None and retired.autoscaler is not None:
         draft.act(DeleteAutoscaler(stable.revision))
-    took_over = canary.model_copy(update={"weight": 100, "acknowledged_weight": 100})
+    finish(draft)
+
+
+def finish(draft: Draft) -> None:
+    """Make the canary the stable revision, and say how the rollout ended."""
+    running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
+    if running is None or canary is None or stable is None:
+        return
+    left = _LEFT.get(running.reason)
+    bake = 0.0 if left else seconds(draft.policy.bake)
+    former = stable.model_copy(update={"weight": 0, "acknowledged_weight": 0})
     draft.update(
-        stable=took_over,
-        former=stable.model_copy(update={"weight": 0, "acknowledged_weight": 0}),
-        former_until=times.text(draft.now + bake),
+        stable=canary.model_copy(update={"weight": 100, "acknowledged_weight": 100}),
+        former=former if bake > 0 else None,
+        former_until=times.text(draft.now + bake) if bake > 0 else None,
     )
-    message = draft.observation.evidence.message if draft.observation.evidence else ""
-    draft.close("Promoted", canary, running.model_copy(update={"reason": "NotWorse", "message": message}))
-    draft.tell("Promoted", f"revision {canary.number} ({canary.revision}) gets all requests. {message}")
+    message = running.message
+    if left is None:
+        draft.close("Promoted", canary, running)
+    else:
+        draft.close(left, stable, running)
+    draft.tell("Promoted", f"revision {canary.number} ({canary.revision}) gets all requests. {message}".rstrip())
     draft.look_in(max(0.5, bake))
 
 
-def begin_roll_back(draft: Draft, reason: str, message: str, *, rejected: bool) -> None:
+def begin_roll_back(draft: Draft, reason: str, message: str, *, rejected: bool, state: str = "RollingBack") -> None:
     """Begin to take the canary's traffic away; `rejected` keeps its revision from being tried again."""
     canary = draft.status.canary
-    draft.update_rollout(state="RollingBack", reason=reason, message=message, waiting_since=None, drain_since=None)
+    draft.update_rollout(state=state, reason=reason, message=message, waiting_since=None, drain_since=None)
     if canary is None:
         return
     if rejected:
         draft.update(rejected_revision=canary.revision)
+        if draft.status.pinned is not None and draft.status.pinned.revision == canary.revision:
+            # What `undo` went back to does not work: it is not tried for ever, and what serves stays.
+            _repin(draft)
     draft.tell(
         "RollingBack" if rejected else reason,
         f"revision {canary.number} ({canary.revision}) is taken out ({reason}): {message}",
         warning=rejected,
     )
+
+
+def _repin(draft: Draft) -> None:
+    stable, pinned = draft.status.stable, draft.status.pinned
+    if stable is None or pinned is None:
+        return
+    own = {"revision": stable.revision, "number": stable.number, "image": stable.image, "model": stable.model}
+    serves = stable.revision == pinned.instead_of
+    draft.update(pinned=None if serves else pinned.model_copy(update=own))
+    if serves:
+        draft.update(rejected_revision=None)
 
 
 def roll_back(draft: Draft) -> None:
@@ -132,9 +167,17 @@ def roll_back(draft: Draft) -> None:
             draft.look_in(1)
             return
         draft.update_canary(acknowledged_weight=0)
-        if not _drained(draft, canary.revision):
+        if not draining.done(draft, canary.revision):
             return
     draft.act(*capacity.retire(revision))
+    rolled_back(draft)
+
+
+def rolled_back(draft: Draft) -> None:
+    """Close a rollout whose canary has no requests and no pods any more."""
+    running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
+    if running is None or canary is None or stable is None:
+        return
     outcome = {"Superseded": "Superseded", "Cancelled": "Cancelled"}.get(running.reason, "RolledBack")
     draft.close(outcome, canary, running)
     draft.tell(
@@ -144,28 +187,3 @@ def roll_back(draft: Draft) -> None:
         warning=outcome == "RolledBack",
     )
     draft.look_in(0)
-
-
-def _drained(draft: Draft, revision: str) -> bool:
-    """Return whether a revision whose weight 0 was acknowledged has answered its last request."""
-    running = draft.status.rollout
-    if running is None:
-        return False
-    draft.look_in(1)
-    if running.drain_since is None:
-        draft.update_rollout(drain_since=times.text(draft.now))
-        return False
-    waited = times.since(running.drain_since, draft.now)
-    drain = draft.observation.drains.get(revision)
-    exists = draft.revision(revision)
-    if exists is None or exists.existing == 0:
-        return True
-    if drain is None or not drain.known:
-        return waited >= _BLIND_DRAIN_SECONDS
-    # A stream that never ends must not keep a revision up for ever; its pods still get their grace period.
-    longest = max(_BLIND_DRAIN_SECONDS, seconds(draft.observation.resource.spec.traffic.timeout)) + _QUIET_SECONDS
-    if waited >= longest:
-        return True
-    if drain.quiet_since is None:
-        return False
-    return draft.now - max(drain.quiet_since, times.moment(running.drain_since)) >= _QUIET_SECONDS

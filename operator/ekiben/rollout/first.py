@@ -12,7 +12,7 @@ from .plan import EnsureRevision, EnsureStableService, SetWeights
 
 def run(draft: Draft) -> None:
     """Bring the first revision up, and give it the traffic once it is ready."""
-    target = draft.observation.target
+    target = draft.target
     running = draft.status.rollout
     if running is not None and running.revision != target.revision:
         _replace(draft)

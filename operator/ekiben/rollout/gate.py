@@ -1,9 +1,9 @@
-"""The gate between two steps: time, usable evidence, and beyond half of the requests a verdict."""
+"""The gate between two steps: time, usable evidence, beyond half of the requests a verdict, and approval."""
 
 from __future__ import annotations
 
-from ekiben.api.base import seconds
-from ekiben.api.rollout import OnInconclusive
+from ekiben.api.base import Duration, seconds
+from ekiben.api.rollout import BlueGreen, OnInconclusive, Shadow, Step, StepEvidence, Strategy
 from ekiben.api.status import RolloutStatus
 
 from . import ending, times
@@ -20,33 +20,92 @@ def evidence(draft: Draft, running: RolloutStatus) -> Evidence | None:
     return found if found is not None and found.revision == running.revision else None
 
 
+def time_left(draft: Draft, running: RolloutStatus, duration: Duration) -> float:
+    """Return the seconds that a step, preview or shadow has still to last."""
+    return seconds(duration) - times.since(running.step_since, draft.now)
+
+
+def needs_approval(draft: Draft, running: RolloutStatus) -> bool:
+    """Return whether the present step, preview or shadow is left only with approval."""
+    policy = draft.policy
+    if policy.strategy is Strategy.BLUE_GREEN:
+        return (policy.blue_green or BlueGreen()).approval
+    if policy.strategy is Strategy.SHADOW:
+        return (policy.shadow or Shadow()).approval
+    return _step(draft, running).approval
+
+
+def unapproved(draft: Draft, running: RolloutStatus) -> bool:
+    """Return whether it still waits for approval."""
+    return needs_approval(draft, running) and not running.approved
+
+
+def await_approval(draft: Draft) -> None:
+    """Say that everything but the approval is there."""
+    name = draft.observation.resource.metadata.name
+    draft.hold("AwaitingApproval", f"waits for approval: `ekiben approve {name}` lets it go on")
+
+
 def look(draft: Draft, weight: int) -> None:
     """Open the next step when its time has passed with usable evidence, or say what it waits for."""
     running = draft.status.rollout
     if running is None:
         return
-    found = evidence(draft, running)
-    steps = draft.policy.steps
-    left = seconds(steps[running.step].duration) - times.since(running.step_since, draft.now)
+    found, step, steps = evidence(draft, running), _step(draft, running), draft.policy.steps
     last = running.step + 1 >= len(steps)
     following = 100 if last else steps[running.step + 1].weight
-    if draft.spec_rollout.paused:
-        draft.hold("Paused", "spec.rollout.paused is true")
-    elif found is None or not found.usable or found.problem:
-        _without_verdict(draft, found, weight)
-    elif left > 0:
-        draft.look_in(left)
-    elif following > _NOT_WORSE_ABOVE and found.verdict != "NotWorse":
-        _without_verdict(draft, found, weight)
-    elif last or following == 100:
+    verdict = following > _NOT_WORSE_ABOVE or step.requires is StepEvidence.NOT_WORSE
+    if not _passed(draft, found, weight, step.duration, verdict=verdict and weight > 0):
+        return
+    if last or following == 100:
         # 100 % is the promotion itself: without requests of the stable there is no evidence to end such a step by.
-        ending.begin_promotion(draft)
+        _promote(draft, found)
     else:
-        draft.update_rollout(step=running.step + 1)
+        draft.update_rollout(step=running.step + 1, approved=False)
         draft.look_in(0)
 
 
-def _without_verdict(draft: Draft, found: Evidence | None, weight: int) -> None:
+def look_shadow(draft: Draft) -> None:
+    """Promote after the shadow's time, with "not worse", or say what it waits for."""
+    running = draft.status.rollout
+    if running is None:
+        return
+    found, policy = evidence(draft, running), draft.policy.shadow or Shadow()
+    if _passed(draft, found, policy.percent, policy.duration, verdict=True):
+        _promote(draft, found)
+
+
+def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration, *, verdict: bool) -> bool:
+    """Return whether a step may be left; if not, what it waits for has been said."""
+    running = draft.status.rollout
+    if running is None:
+        return False
+    left = time_left(draft, running, duration)
+    if draft.paused:
+        draft.hold("Paused", draft.paused)
+    elif share > 0 and (found is None or not found.usable or found.problem):
+        _without_verdict(draft, found, share)
+    elif left > 0:
+        draft.look_in(left)
+    elif verdict and (found is None or found.verdict != "NotWorse"):
+        _without_verdict(draft, found, share)
+    elif unapproved(draft, running):
+        await_approval(draft)
+    else:
+        return True
+    return False
+
+
+def _promote(draft: Draft, found: Evidence | None) -> None:
+    ending.begin_promotion(draft, "NotWorse", found.message if found else "")
+
+
+def _step(draft: Draft, running: RolloutStatus) -> Step:
+    steps = draft.policy.steps
+    return steps[min(running.step, len(steps) - 1)]
+
+
+def _without_verdict(draft: Draft, found: Evidence | None, share: int) -> None:
     running = draft.status.rollout
     if running is None:
         return
@@ -55,7 +114,8 @@ def _without_verdict(draft: Draft, found: Evidence | None, weight: int) -> None:
     reason = problem or ("AwaitingVerdict" if usable else "AwaitingEvidence")
     # No number that changes from look to look stands in here: it would be a write of the status each time.
     waits = "there is not enough evidence yet to say that it is not worse" if usable else "no evidence yet"
-    message = found.problem_message if found and problem else f"the canary gets {weight} %: {waits}"
+    gets = f"copies of {share} %" if running.state == "Shadow" else f"{share} %"
+    message = found.problem_message if found and problem else f"the canary gets {gets}: {waits}"
     draft.hold(reason, message)
     draft.look_in(5)
     if not problem and (found is None or not found.usable or found.verdict == "NotWorse"):
@@ -68,6 +128,6 @@ def _without_verdict(draft: Draft, found: Evidence | None, weight: int) -> None:
         ending.begin_roll_back(draft, "Inconclusive", text, rejected=True)
         ending.roll_back(draft)
     elif choice is OnInconclusive.PROMOTE and usable:
-        ending.begin_promotion(draft)
+        ending.begin_promotion(draft, "Inconclusive", text)
     else:
         draft.hold("Inconclusive", text)

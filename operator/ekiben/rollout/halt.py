@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, times
+from . import capacity, ending, routing, times
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -20,11 +20,11 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     revision = draft.revision(canary.revision)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, floor))
     draft.act(*capacity.hold(revision, canary.revision, scaling, floor))
-    draft.act(capacity.weights(stable, canary, canary.weight), EnsureStableService(stable.revision))
+    draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
     draft.look_in(5)
     if revision is not None and revision.ready >= floor and _dead_for_good(draft, running):
         draft.tell("StableUnavailable", "the stable revision is down: the new one takes over unproven", warning=True)
-        ending.begin_promotion(draft)
+        ending.begin_promotion(draft, "StableUnavailable", "the stable revision has no ready replica", direct=True)
     return True
 
 

@@ -132,6 +132,8 @@ class Observation:
     revisions: Mapping[str, Revision] = field(default_factory=dict)
     route: Route | None = None
     """None where there is no route yet."""
+    service: str | None = None
+    """The revision that the Service NAME selects; None where there is no such Service, or it selects several."""
     gateway_problem: str = ""
     """Why no route can be attached, in plain English; empty when there is a Gateway."""
     evidence: Evidence | None = None

@@ -13,7 +13,7 @@ from .draft import Draft
 
 def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
     """Write a new rollout of the target into the status."""
-    target = draft.observation.target
+    target = draft.target
     known = draft.revision(target.revision)
     numbers = [revision.number for revision in draft.observation.revisions.values()]
     numbers += [entry.number for entry in draft.status.history]

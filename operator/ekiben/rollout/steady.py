@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import capacity, times
+from . import capacity, routing, times
 from .draft import Draft
-from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService, SetWeights
+from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService
 
 
 def keep_stable(draft: Draft) -> None:
@@ -27,18 +27,21 @@ def route(draft: Draft) -> None:
     if stable is None:
         return
     keep_stable(draft)
-    draft.act(SetWeights(((stable.revision, 100),)), EnsureStableService(stable.revision))
+    draft.act(routing.only(stable), EnsureStableService(stable.revision))
     observed = draft.observation.route
     acknowledged = observed is not None and observed.acknowledged and observed.weights.get(stable.revision) == 100
     draft.update(stable=stable.model_copy(update={"weight": 100, "acknowledged_weight": 100 if acknowledged else 0}))
 
 
 def forget_rejection(draft: Draft) -> None:
-    """Allow a rolled-back revision to be tried again once spec.model has been something else."""
+    """Allow a rolled-back revision to be tried again, and end an `undo`, once spec.model asks for something else."""
     rejected = draft.status.rejected_revision
     if rejected is not None and rejected != draft.observation.target.revision:
         # The verdict was about the rejected revision, and would be read as one about what serves.
         draft.update(rejected_revision=None, verdict=None)
+    pinned = draft.status.pinned
+    if pinned is not None and pinned.instead_of != draft.observation.target.revision:
+        draft.update(pinned=None)
 
 
 def tidy(draft: Draft) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ekiben.api.status import Phase, RevisionStatus, VerdictStatus
+from ekiben.api.base import seconds
+from ekiben.api.rollout import BlueGreen, Rollout, Shadow
+from ekiben.api.status import Phase, RevisionStatus, RolloutStatus, VerdictStatus
 
 from . import times
 from .draft import Draft
@@ -23,6 +25,7 @@ def write(draft: Draft) -> None:
         phase=_phase(draft),
     )
     _share_weight(draft)
+    _write_times(draft)
     stable = draft.status.stable
     if stable is not None:
         draft.update(replicas=stable.replicas, selector=observation.selector.get(stable.revision, ""))
@@ -45,19 +48,56 @@ def _counted(draft: Draft, one: RevisionStatus | None) -> RevisionStatus | None:
     return one.model_copy(update=counts)
 
 
+_PHASES = {
+    "Starting": Phase.STARTING,
+    "Step": Phase.CANARY,
+    "Preview": Phase.PREVIEW,
+    "Shadow": Phase.SHADOW,
+    "Promoting": Phase.PROMOTING,
+    "RollingBack": Phase.ROLLING_BACK,
+    "Clearing": Phase.REPLACING,
+    "Replacing": Phase.REPLACING,
+    "Restoring": Phase.ROLLING_BACK,
+}
+HOLDS_FOR_A_PERSON = ("Paused", "Inconclusive", "AwaitingApproval")
+"""Reasons of a hold that only somebody ends."""
+
+
 def _phase(draft: Draft) -> Phase:
     running, canary = draft.status.rollout, draft.status.canary
-    if draft.hold_reason in ("Paused", "Inconclusive"):
+    if draft.hold_reason in HOLDS_FOR_A_PERSON:
         return Phase.PAUSED
+    if draft.status.stable is None:
+        return draft.phase if running is not None else Phase.PENDING
     if running is None or canary is None:
         return Phase.STABLE
-    if running.state == "First":
-        return draft.phase
-    if running.state == "RollingBack":
-        return Phase.ROLLING_BACK
-    if running.state == "Promoting":
-        return Phase.PROMOTING
-    return Phase.CANARY if canary.weight > 0 else Phase.STARTING
+    return draft.phase if running.state == "First" else _PHASES[running.state]
+
+
+def _write_times(draft: Draft) -> None:
+    """Say when the present wait ends; moments that stay the same from look to look, so that they cost no write."""
+    running = draft.status.rollout
+    if running is None:
+        return
+    policy, deadline, following = draft.policy, None, None
+    found = draft.observation.evidence
+    if running.waiting_since is not None:
+        deadline = times.after(running.waiting_since, seconds(policy.progress_deadline))
+    elif running.state in ("Step", "Shadow") and running.traffic_since and not (found and found.verdict == "NotWorse"):
+        deadline = times.after(running.traffic_since, seconds(policy.analysis.deadline))
+    if running.step_since is not None and running.state in ("Step", "Preview", "Shadow"):
+        following = times.after(running.step_since, _duration(policy, running))
+        if times.moment(following) <= draft.now:
+            following = None
+    draft.update_rollout(deadline=deadline, next_look=following)
+
+
+def _duration(policy: Rollout, running: RolloutStatus) -> float:
+    if running.state == "Preview":
+        return seconds((policy.blue_green or BlueGreen()).duration)
+    if running.state == "Shadow":
+        return seconds((policy.shadow or Shadow()).duration)
+    return seconds(policy.steps[min(running.step, len(policy.steps) - 1)].duration)
 
 
 def _write_evidence(draft: Draft) -> None:
@@ -66,7 +106,7 @@ def _write_evidence(draft: Draft) -> None:
     subject = running or before.rollout
     if subject is None or evidence is None or evidence.revision != subject.revision:
         return
-    if before.rollout is not None and before.rollout.state == "RollingBack":
+    if before.rollout is not None and before.rollout.state in ("RollingBack", "Restoring"):
         # What convicted it stays on record: blocks that were counted while it drained add nothing.
         return
     verdict = VerdictStatus(verdict=evidence.verdict, message=evidence.message[:2048], metrics=list(evidence.metrics))

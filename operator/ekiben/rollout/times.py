@@ -22,3 +22,8 @@ def moment(written: str) -> float:
 def since(written: str | None, now: float) -> float:
     """Return the seconds that have passed since a time of the status; 0 where it is not set or lies ahead."""
     return 0.0 if written is None else max(0.0, now - moment(written))
+
+
+def after(written: str, seconds: float) -> str:
+    """Return the moment so many seconds after a time of the status."""
+    return text(moment(written) + seconds)

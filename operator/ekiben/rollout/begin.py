@@ -1,0 +1,53 @@
+"""Beginning a rollout: which strategy, or straight back to a revision that was proven before."""
+
+from __future__ import annotations
+
+from ekiben.api.rollout import Strategy
+
+from . import features, proven, start
+from .draft import Draft
+
+
+def begin(draft: Draft) -> None:
+    """Begin a rollout where another revision should serve than does, unless it was rolled back."""
+    target, stable = draft.target, draft.status.stable
+    if stable is None or target.revision in (stable.revision, draft.status.rejected_revision):
+        return
+    back = draft.status.pinned is not None or proven.in_window(draft, target.revision)
+    if draft.paused:
+        draft.hold("Paused", f"{draft.paused}: the new revision waits")
+        return
+    if draft.observation.policy_problem and not back:
+        draft.hold("PolicyUnusable", f"the new revision waits: {draft.observation.policy_problem}")
+        return
+    missing = "" if back else features.blocking(draft, draft.spec_rollout)
+    if missing:
+        draft.hold("TrafficFeatureUnsupported", f"the new revision waits: {missing}")
+        return
+    reason = "Undo" if draft.status.pinned is not None else "RollbackWindow"
+    open_(draft, direct=back, reason=reason if back else "")
+
+
+def open_(draft: Draft, *, direct: bool, reason: str = "", message: str = "") -> None:
+    """Write a new rollout into the status, in the first state of its strategy, and tell it."""
+    stable = draft.status.stable
+    if stable is None:
+        return
+    strategy = draft.spec_rollout.strategy
+    state = "Promoting" if direct else "Starting"
+    if strategy is Strategy.RECREATE:
+        state = "Clearing"
+    serving = draft.revision(stable.revision)
+    start.open_rollout(draft, state, stable_floor=serving.wanted if serving else 0)
+    canary = draft.status.canary
+    if canary is None:
+        return
+    if direct:
+        draft.update_rollout(direct=True, reason=reason, message=message)
+        why = {"Undo": "as was asked for", "BakeFailed": message}.get(reason, "it served before")
+        draft.tell("GoingBack", f"back to revision {canary.number} ({canary.revision}) without steps: {why}")
+        return
+    draft.tell(
+        "RolloutStarted",
+        f"starting revision {canary.number} ({canary.revision}) of {canary.image}, strategy {strategy.value}",
+    )

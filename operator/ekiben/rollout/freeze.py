@@ -1,0 +1,41 @@
+"""Frozen: nothing moves, traffic stays as it is; only what disappears comes back."""
+
+from __future__ import annotations
+
+from ekiben.api.status import RevisionStatus
+
+from . import requests, routing
+from .draft import Draft
+from .plan import EnsureRevision, EnsureStableService
+
+
+def run(draft: Draft) -> None:
+    """Keep what serves."""
+    status = draft.status
+    draft.hold("Frozen", draft.observation.frozen)
+    draft.look_in(30)
+    requests.refuse(draft, f"nothing may move now: {draft.observation.frozen}")
+    for one in (status.stable, status.canary):
+        revision = draft.revision(one.revision) if one else None
+        if one is not None and (revision is not None or one.weight > 0):
+            draft.act(
+                EnsureRevision(one.revision, one.number, one.model, revision.wanted if revision else one.replicas)
+            )
+    if status.stable is not None:
+        _keep_route(draft, status.stable)
+    if status.rollout is not None and status.rollout.waiting_since is not None:
+        # The time in which nothing may move counts for no deadline.
+        draft.update_rollout(waiting_since=None)
+
+
+def _keep_route(draft: Draft, stable: RevisionStatus) -> None:
+    canary, running, route = draft.status.canary, draft.status.rollout, draft.observation.route
+    known = [one.revision for one in (stable, canary) if one is not None]
+    if route is not None and not all(name in known for name, weight in route.weights.items() if weight > 0):
+        return  # somebody's own doing, which may be just what the freeze is for
+    if canary is None or running is None:
+        draft.act(routing.only(stable))
+    elif canary.revision in draft.observation.revisions:
+        draft.act(routing.split(draft, stable, canary, canary.weight))
+    handed_over = running is not None and canary is not None and draft.observation.service == canary.revision
+    draft.act(EnsureStableService(canary.revision if canary and handed_over else stable.revision))

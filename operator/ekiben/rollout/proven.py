@@ -1,0 +1,34 @@
+"""Which revisions have served all requests before, and so need no steps on the way back."""
+
+from __future__ import annotations
+
+from ekiben.api.status import Status
+
+from .draft import Draft
+
+# A revision whose bake failed served all requests for a moment only.
+_DISPROVED = ("RolledBack", "Failed")
+
+
+def served(status: Status) -> list[str]:
+    """Return the revisions that were promoted and not rolled back since, the last one first."""
+    found: list[str] = []
+    disproved: set[str] = set()
+    for entry in reversed(status.history):
+        if entry.outcome in _DISPROVED:
+            disproved.add(entry.revision)
+        elif entry.outcome == "Promoted" and entry.revision not in found and entry.revision not in disproved:
+            found.append(entry.revision)
+    return found
+
+
+def in_window(draft: Draft, revision: str) -> bool:
+    """Return whether going to a revision is going back to one that was proven, within the rollback window.
+
+    Only to an older one than what serves: a revision that was left for an older one may well have been left for cause.
+    """
+    stable, known = draft.status.stable, draft.revision(revision)
+    if stable is None or known is None or known.number >= stable.number:
+        return False
+    others = [one for one in served(draft.status) if one != stable.revision]
+    return revision in others[: draft.spec_rollout.rollback_window]

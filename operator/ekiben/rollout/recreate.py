@@ -1,0 +1,136 @@
+"""Strategy recreate: the former pods end before the new ones start, because capacity cannot double.
+
+The weight moves first, so that no request is cut off in its middle; those that come while nothing serves get the
+gateway's 503.
+"""
+
+from __future__ import annotations
+
+from ekiben.api.base import seconds
+from ekiben.api.status import RevisionStatus, RolloutStatus
+
+from . import begin, capacity, conviction, draining, ending, start, times
+from .draft import Draft
+from .plan import EnsureRevision, EnsureStableService, SetWeights
+
+
+def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Take a recreation one turn further."""
+    asked = draft.target.revision
+    if running.state == "Clearing" and asked != running.revision:
+        reason = "Cancelled" if asked == stable.revision else "Superseded"
+        ending.begin_roll_back(draft, reason, "another revision is asked for", rejected=False)
+        ending.roll_back(draft)
+    elif running.state == "Replacing" and asked == stable.revision:
+        begin_restore(draft, "Cancelled", "the stable revision is asked for again", rejected=False)
+    elif running.state == "Replacing" and asked != running.revision:
+        _replace_again(draft)
+    elif running.state == "Clearing":
+        _clear(draft, running, canary, stable)
+    elif running.state == "Replacing":
+        _replace(draft, running, canary, stable)
+    else:
+        _restore(draft, canary, stable)
+
+
+def begin_restore(draft: Draft, reason: str, message: str, *, rejected: bool) -> None:
+    """Begin to bring the stable revision back after its pods have gone."""
+    ending.begin_roll_back(draft, reason, message, rejected=rejected, state="Restoring")
+    canary, stable = draft.status.canary, draft.status.stable
+    if canary is not None and stable is not None:
+        _restore(draft, canary, stable)
+
+
+def _clear(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, 0))
+    draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))), EnsureStableService(stable.revision))
+    draft.update_canary(weight=100)
+    draft.update_rollout(waiting_since=None, traffic_since=running.traffic_since or times.text(draft.now))
+    if not ending.acknowledged(draft, 100):
+        draft.look_in(1)
+        return
+    draft.update_canary(acknowledged_weight=100)
+    if not draining.done(draft, stable.revision):
+        return
+    draft.act(*capacity.retire(draft.revision(stable.revision)))
+    draft.update_rollout(state="Replacing", waiting_since=times.text(draft.now), drain_since=None)
+    draft.tell("Replacing", f"revision {stable.number} ends; revision {canary.number} starts when its pods have gone")
+    draft.look_in(1)
+
+
+def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    scaling = draft.observation.resource.spec.scaling
+    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, 0))
+    draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))), EnsureStableService(canary.revision))
+    former = draft.revision(stable.revision)
+    draft.act(*capacity.retire(former))
+    if former is not None and former.existing > 0:
+        draft.look_in(2)
+        return
+    revision = draft.revision(canary.revision)
+    draft.act(*capacity.hold(revision, canary.revision, scaling, scaling.floor))
+    if running.waiting_since is None:
+        draft.update_rollout(waiting_since=times.text(draft.now))
+    if draft.ready(canary.revision) >= scaling.floor and revision is not None:
+        if ending.acknowledged(draft, 100):
+            draft.update_rollout(reason=running.reason or "Replaced", message=running.message)
+            ending.finish(draft)
+        else:
+            draft.look_in(1)
+        return
+    found = conviction.by_pods(revision, None, times.moment(running.started_at)) or _late(draft)
+    if found is not None:
+        begin_restore(draft, found.reason, found.message, rejected=True)
+
+
+def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    scaling, running = draft.observation.resource.spec.scaling, draft.status.rollout
+    draft.act(EnsureRevision(stable.revision, stable.number, stable.model, 0))
+    draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
+    draft.update_canary(weight=0)
+    if not ending.acknowledged(draft, 0):
+        draft.look_in(1)
+        return
+    draft.update_canary(acknowledged_weight=0)
+    if not draining.done(draft, canary.revision):
+        return
+    revision = draft.revision(canary.revision)
+    draft.act(*capacity.retire(revision))
+    if revision is not None and (revision.wanted > 0 or revision.existing > 0):
+        draft.look_in(2)
+        return
+    least = max(scaling.floor, running.stable_floor if running and scaling.fixed is None else 0)
+    draft.act(*capacity.hold(draft.revision(stable.revision), stable.revision, scaling, least))
+    # A third revision may be the cure for a stable one that does not come back.
+    if draft.ready(stable.revision) >= scaling.floor or draft.target.revision not in (canary.revision, stable.revision):
+        ending.rolled_back(draft)
+
+
+def _replace_again(draft: Draft) -> None:
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        return
+    draft.close("Superseded", canary, running.model_copy(update={"reason": "Superseded"}))
+    begin.open_(draft, direct=False)
+    now = times.text(draft.now)
+    draft.update_rollout(state="Replacing", traffic_since=now, waiting_since=now)
+    draft.update_canary(weight=100)
+    # The former one's pods end once the route does not name it any more.
+    after, stable = draft.status.canary, draft.status.stable
+    if after is not None and stable is not None:
+        draft.act(EnsureRevision(after.revision, after.number, after.model, 0))
+        draft.act(SetWeights(((stable.revision, 0), (after.revision, 100))))
+    draft.look_in(0)
+
+
+def _late(draft: Draft) -> conviction.Conviction | None:
+    running = draft.status.rollout
+    if running is None or running.waiting_since is None:
+        return None
+    left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
+    if left > 0:
+        draft.look_in(left)
+        return None
+    return conviction.Conviction(
+        "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
+    )

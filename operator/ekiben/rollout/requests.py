@@ -1,0 +1,215 @@
+"""Requests by annotation: each handled once, for the revision that it is meant for, or refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ekiben.api.request import Request, Verb, parse
+from ekiben.api.status import Pinned, RequestStatus, RevisionStatus, RolloutStatus
+
+from . import ending, gate, proven, recreate, times
+from .draft import Draft
+
+_KEPT = 10
+_JUDGED = ("Step", "Preview", "Shadow")
+_RECREATING = ("Clearing", "Replacing", "Restoring")
+
+
+class Refused(Exception):  # noqa: N818 - no error of the program: an answer
+    """The request does not apply; the text says why."""
+
+
+def handle(draft: Draft) -> None:
+    """Carry out the request in the annotation unless it was handled before."""
+    text = draft.observation.request
+    if not text:
+        return
+    try:
+        request = parse(text)
+    except ValueError as error:
+        # Told once: the text itself stands in for the ID that it lacks.
+        _record(draft, text[:64], "", "", "Refused", str(error))
+        return
+    if any(one.id == request.id for one in draft.status.requests):
+        return
+    try:
+        done = _ANSWERS[request.verb](draft, request)
+    except Refused as refusal:
+        _record(draft, request.id, request.verb.value, request.revision, "Refused", str(refusal))
+    else:
+        _record(draft, request.id, request.verb.value, request.revision, "Done", done)
+
+
+def refuse(draft: Draft, why: str) -> None:
+    """Refuse a request that has not been handled: nothing may move now, and later it may mean something else."""
+    try:
+        request = parse(draft.observation.request) if draft.observation.request else None
+    except ValueError:
+        return
+    if request is not None:
+        _record(draft, request.id, request.verb.value, request.revision, "Refused", why)
+
+
+def _record(draft: Draft, id_: str, verb: str, revision: str, outcome: str, message: str) -> None:
+    if any(one.id == id_ for one in draft.status.requests):
+        return
+    entry = RequestStatus(
+        id=id_, verb=verb, revision=revision, outcome=outcome, message=message[:1024], at=times.text(draft.now)
+    )
+    draft.update(requests=[*draft.status.requests, entry][-_KEPT:])
+    told = f"{verb or 'a request'}: {message}"
+    draft.tell("RequestRefused" if outcome == "Refused" else "RequestDone", told, warning=outcome == "Refused")
+
+
+def _running(draft: Draft, request: Request) -> tuple[RolloutStatus, RevisionStatus]:
+    """Return the running rollout that the request is meant for."""
+    running, canary = draft.status.rollout, draft.status.canary
+    if running is None or canary is None:
+        raise Refused(f"no rollout is running, so there is nothing to {request.verb.value}")
+    if request.revision != canary.revision:
+        raise Refused(
+            f"it is meant for revision {request.revision}, and {canary.revision} (number {canary.number}) is being "
+            "rolled out: look again, and ask anew"
+        )
+    if running.state == "First":
+        raise Refused("the first revision is starting: there is none to compare it with or to go back to")
+    if running.state in ("RollingBack", "Restoring"):
+        raise Refused(f"revision {canary.number} is being rolled back already ({running.reason})")
+    return running, canary
+
+
+def _judged(draft: Draft, request: Request) -> RolloutStatus:
+    """Return the running rollout where it can still be approved, skipped or promoted."""
+    running, canary = _running(draft, request)
+    if running.state == "Promoting":
+        raise Refused(f"revision {canary.number} is taking over all requests already")
+    if running.state in _RECREATING:
+        raise Refused("strategy recreate has no steps: the new revision serves as soon as its pods are ready")
+    return running
+
+
+def _unpaused(draft: Draft) -> None:
+    if draft.paused:
+        raise Refused(f"the rollout is paused ({draft.paused})")
+
+
+def _approve(draft: Draft, request: Request) -> str:
+    running = _judged(draft, request)
+    if running.state not in _JUDGED:
+        raise Refused("its pods are still starting: there is nothing to approve yet")
+    if not gate.needs_approval(draft, running):
+        raise Refused("nothing waits for approval here")
+    if running.approved:
+        raise Refused("this was approved already")
+    draft.update_rollout(approved=True)
+    return "approved: it goes on when its time has passed and the evidence holds"
+
+
+def _promote(draft: Draft, request: Request) -> str:
+    _judged(draft, request)
+    _unpaused(draft)
+    ending.begin_promotion(draft, "Requested", f"asked for by request {request.id}", direct=True)
+    return "it gets all requests as soon as it has the pods for them"
+
+
+def _skip(draft: Draft, request: Request) -> str:
+    running = _judged(draft, request)
+    _unpaused(draft)
+    if running.state not in _JUDGED:
+        raise Refused("its pods are still starting: there is no step to skip yet")
+    if running.state == "Step" and draft.status.canary and running.step_since is None:
+        raise Refused("the step's weight is not acknowledged by the gateway yet")
+    steps = draft.policy.steps
+    if running.state == "Step" and running.step + 1 < len(steps) and steps[running.step + 1].weight < 100:
+        draft.update_rollout(step=running.step + 1, approved=False, step_since=None)
+        return f"on to step {running.step + 2} of {len(steps)}"
+    ending.begin_promotion(draft, "Requested", f"the last step was skipped by request {request.id}", direct=True)
+    return "that was the last step: it gets all requests as soon as it has the pods for them"
+
+
+def _pause(draft: Draft, request: Request) -> str:
+    _takes_part(draft, request)
+    if draft.status.paused:
+        raise Refused("it is paused already")
+    draft.update(paused=True)
+    return "paused: `ekiben resume` goes on"
+
+
+def _resume(draft: Draft, request: Request) -> str:
+    _takes_part(draft, request)
+    if not draft.status.paused:
+        also = " by request; spec.rollout.paused is true: set it to false" if draft.paused else ""
+        raise Refused(f"it is not paused{also}")
+    draft.update(paused=False)
+    return "resumed" + ("; spec.rollout.paused is still true" if draft.paused else "")
+
+
+def _takes_part(draft: Draft, request: Request) -> None:
+    part = [one.revision for one in (draft.status.canary, draft.status.stable) if one is not None]
+    if request.revision not in [*part, draft.target.revision]:
+        raise Refused(f"revision {request.revision} takes no part now; {' and '.join(part) or 'none'} does")
+
+
+def _abort(draft: Draft, request: Request) -> str:
+    if draft.status.rollout is None and draft.status.former is not None:
+        raise Refused("the rollout is over: `ekiben undo` goes back to the former revision")
+    running, _ = _running(draft, request)
+    message = f"asked for by request {request.id}"
+    if running.state == "Replacing":
+        recreate.begin_restore(draft, "Aborted", message, rejected=True)
+    else:
+        ending.begin_roll_back(draft, "Aborted", message, rejected=True)
+    return "rolled back"
+
+
+def _retry(draft: Draft, request: Request) -> str:
+    rejected = draft.status.rejected_revision
+    if draft.status.rollout is not None:
+        raise Refused("a rollout is running: wait for its end, or abort it")
+    if rejected is None or rejected != draft.observation.target.revision:
+        raise Refused("the revision that spec.model asks for was not rolled back: there is nothing to retry")
+    if request.revision != rejected:
+        raise Refused(f"it is meant for revision {request.revision}, and {rejected} is what was rolled back")
+    draft.update(rejected_revision=None, pinned=None, verdict=None)
+    return "it is tried again from the first step"
+
+
+def _undo(draft: Draft, request: Request) -> str:
+    stable, running, revision = draft.status.stable, draft.status.rollout, draft.revision(request.revision)
+    if stable is None or (running is not None and running.state == "First"):
+        raise Refused("no revision has served yet: there is none to go back to")
+    if request.revision == stable.revision:
+        hint = ": `ekiben abort` leaves the new one" if running is not None else " already"
+        raise Refused(f"revision {stable.number} ({stable.revision}) serves{hint}")
+    if revision is None:
+        raise Refused(f"revision {request.revision} is not kept any more (rollout.revisionHistoryLimit)")
+    if request.revision not in proven.served(draft.status):
+        raise Refused(
+            f"revision {revision.number} has never served: set spec.model to it, and it is rolled out by steps"
+        )
+    if running is not None and running.state == "Promoting" and running.revision == request.revision:
+        raise Refused(f"revision {revision.number} is taking over already")
+    draft.update(
+        pinned=Pinned(
+            revision=revision.name,
+            number=revision.number,
+            image=revision.image,
+            model=dict(revision.model),
+            instead_of=draft.observation.target.revision,
+        )
+    )
+    if draft.status.rejected_revision == revision.name:
+        draft.update(rejected_revision=None)
+    return f"going back to revision {revision.number}; it serves until spec.model changes"
+
+
+_ANSWERS: dict[Verb, Callable[[Draft, Request], str]] = {
+    Verb.APPROVE: _approve,
+    Verb.PROMOTE: _promote,
+    Verb.SKIP: _skip,
+    Verb.PAUSE: _pause,
+    Verb.RESUME: _resume,
+    Verb.ABORT: _abort,
+    Verb.RETRY: _retry,
+    Verb.UNDO: _undo,
+}

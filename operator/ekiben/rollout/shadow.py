@@ -1,0 +1,50 @@
+"""Strategy shadow: the new revision gets copies of the requests, and its answers are thrown away."""
+
+from __future__ import annotations
+
+from ekiben.api.rollout import Shadow
+from ekiben.api.status import RevisionStatus, RolloutStatus
+
+from . import capacity, gate, routing, steps, times
+from .draft import Draft
+from .plan import EnsureRevision, EnsureStableService
+
+
+def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Wait for the pods that the copies need, and begin to copy."""
+    need = _keep(draft, running, canary, stable)
+    if draft.ready(canary.revision) < need or draft.paused:
+        steps.hold_weight(draft, canary, stable)
+        steps.wait_for_pods(draft)
+        return
+    since = running.traffic_since or times.text(draft.now)
+    draft.update_rollout(state="Shadow", waiting_since=None, step_since=None, traffic_since=since)
+    draft.act(routing.split(draft, stable, canary, 0))
+    percent = (draft.policy.shadow or Shadow()).percent
+    draft.tell("ShadowStarted", f"revision {canary.number} gets copies of {percent} % of the requests")
+    draft.look_in(1)
+
+
+def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Hold the shadow until the evidence says "not worse", or the analysis deadline decides."""
+    _keep(draft, running, canary, stable)
+    if draft.ready(canary.revision) == 0:
+        steps.withdraw(draft, canary, stable)
+        return
+    draft.act(routing.split(draft, stable, canary, 0))
+    route = draft.observation.route
+    if route is None or not route.acknowledged or route.mirror != canary.revision:
+        draft.look_in(1)
+        return
+    if running.step_since is None:
+        draft.update_rollout(step_since=times.text(draft.now))
+    gate.look_shadow(draft)
+
+
+def _keep(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> int:
+    need = capacity.step_need(draft, running, stable)
+    scaling = draft.observation.resource.spec.scaling
+    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
+    draft.act(*capacity.hold(draft.revision(canary.revision), canary.revision, scaling, need))
+    draft.act(EnsureStableService(stable.revision))
+    return need

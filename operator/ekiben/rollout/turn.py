@@ -1,0 +1,139 @@
+"""One turn of the running rollout: leave it, hold it, convict it, or take it further as its state says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ekiben.api.base import seconds
+from ekiben.api.rollout import Strategy
+from ekiben.api.status import RevisionStatus, RolloutStatus
+
+from . import (
+    capacity,
+    conviction,
+    ending,
+    features,
+    gate,
+    halt,
+    preview,
+    recreate,
+    shadow,
+    start,
+    steady,
+    steps,
+    times,
+)
+from .draft import Draft
+
+_RECREATING = ("Clearing", "Replacing", "Restoring")
+
+
+def run(draft: Draft) -> None:
+    """Take the running rollout one turn further.
+
+    Capacity comes before weight, except on the way back: there the weight goes first, so that nothing the API server
+    may refuse about the stable revision's replicas, which it has kept, stands between a bad canary and its weight 0.
+    """
+    before = list(draft.actions)
+    draft.actions.clear()
+    _turn(draft)
+    turned = list(draft.actions)
+    draft.actions[:] = before
+    running = draft.status.rollout
+    if running is None or running.state == "RollingBack":
+        draft.act(*turned)
+        steady.keep_stable(draft)
+    elif running.state in _RECREATING:
+        draft.act(*turned)  # the stable revision's pods are what goes: recreate says when
+    else:
+        steady.keep_stable(draft)
+        draft.act(*turned)
+
+
+def _turn(draft: Draft) -> None:
+    running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
+    if running is None or canary is None or stable is None:
+        return
+    if running.state == "RollingBack":
+        ending.roll_back(draft)
+    elif running.state in _RECREATING:
+        recreate.run(draft, running, canary, stable)
+    elif running.revision != draft.target.revision and not (running.state == "Promoting" and canary.weight == 100):
+        _leave(draft, canary, stable)
+    elif not halt.halted(draft, stable, canary):
+        _go_on(draft, running, canary, stable)
+
+
+def _go_on(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    found = conviction.by_pods(
+        draft.revision(canary.revision), draft.revision(stable.revision), times.moment(running.started_at)
+    )
+    found = found or conviction.by_traffic(gate.evidence(draft, running)) or _late(draft, running, stable)
+    if found is not None and not halt.down(draft, stable):
+        ending.begin_roll_back(draft, found.reason, found.message, rejected=True)
+        ending.roll_back(draft)
+        return
+    _STATES[running.state](draft, running, canary, stable)
+
+
+def _leave(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    if halt.alone(draft, stable, canary):
+        # Leaving would put every request on a revision that has no pod.
+        draft.update_rollout(state="Promoting", reason="StableUnavailable", message="the stable revision is down")
+        ending.promote(draft)
+        return
+    if draft.target.revision == stable.revision:
+        ending.begin_roll_back(draft, "Cancelled", "the stable revision is asked for again", rejected=False)
+    else:
+        ending.begin_roll_back(draft, "Superseded", "another revision is asked for", rejected=False)
+    ending.roll_back(draft)
+
+
+def _starting(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    missing = "" if running.direct else features.blocking(draft, draft.policy)
+    if missing:
+        steps.hold_weight(draft, canary, stable)
+        draft.hold("TrafficFeatureUnsupported", missing)
+        draft.update_rollout(waiting_since=None)
+        return
+    strategy = draft.policy.strategy
+    if strategy is Strategy.BLUE_GREEN:
+        preview.start(draft, running, canary, stable)
+    elif strategy is Strategy.SHADOW:
+        shadow.start(draft, running, canary, stable)
+    else:
+        steps.run(draft, running, canary, stable)
+
+
+def _promoting(draft: Draft, _running: RolloutStatus, _canary: RevisionStatus, _stable: RevisionStatus) -> None:
+    ending.promote(draft)
+
+
+def _late(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> conviction.Conviction | None:
+    if running.waiting_since is None or draft.paused or _has_its_pods(draft, running, stable):
+        return None
+    left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
+    if left > 0:
+        draft.look_in(left)
+        return None
+    return conviction.Conviction(
+        "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
+    )
+
+
+def _has_its_pods(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
+    """Whether the canary has what it waited for: nobody looked, or it was paused, while it became ready."""
+    if running.state == "Promoting" or draft.policy.strategy is Strategy.BLUE_GREEN:
+        need = ending.promotion_need(draft, running, stable)
+    else:
+        need = capacity.step_need(draft, running, stable)
+    return draft.ready(running.revision) >= need
+
+
+_STATES: dict[str, Callable[[Draft, RolloutStatus, RevisionStatus, RevisionStatus], None]] = {
+    "Starting": _starting,
+    "Step": steps.run,
+    "Preview": preview.run,
+    "Shadow": shadow.run,
+    "Promoting": _promoting,
+}
