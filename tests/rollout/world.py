@@ -164,13 +164,13 @@ class World:
     def reconcile(self) -> p.Plan:
         plan = decide(self.observe(), self.now)
         assert plan == decide(self.observe(), self.now), "the same observation gave another plan"
+        self.last_plan = plan
         for action in plan.actions:
             self._carry_out(action)
         if plan.status != self.status:
             self.writes += 1
             self.status = plan.status
         self.events.extend(plan.events)
-        self.last_plan = plan
         self.check()
         return plan
 
@@ -193,17 +193,22 @@ class World:
                 self.deployed[name].budget = True
             case p.DeleteDisruptionBudget(name):
                 self.deployed[name].budget = False
+            case p.DeleteRevision(name):
+                assert self.deployed[name].wanted == 0
+                assert not (self.weights or {}).get(name)
+                del self.deployed[name]
+            case p.SetWeights() | p.EnsureStableService():
+                self._route(action)
+        if before != (repr(self.deployed), self._asked(), self.stable_service):
+            self.writes += 1
+
+    def _route(self, action: p.SetWeights | p.EnsureStableService) -> None:
+        match action:
             case p.SetWeights(weights, mirror, preview):
                 self._check_weights(dict(weights))
                 self.weights, self.mirror, self.preview = dict(weights), mirror, preview
             case p.EnsureStableService(name):
                 self.stable_service = name
-            case p.DeleteRevision(name):
-                assert self.deployed[name].wanted == 0
-                assert not (self.weights or {}).get(name)
-                del self.deployed[name]
-        if before != (repr(self.deployed), self._asked(), self.stable_service):
-            self.writes += 1
 
     def _check_scale(self, name: str, replicas: int) -> None:
         """Invariant 1: a backend that has weight, asked or acknowledged, is never scaled to 0."""
@@ -225,12 +230,13 @@ class World:
                     continue
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
-                if self.status.rollout is not None and self.status.rollout.reason == "BakeFailed":
+                running = self.last_plan.status.rollout if self.last_plan else None
+                if running is not None and running.reason == "BakeFailed":
                     total = 1  # what was kept for an instant way back is what there is
                 assert min(one.ready, one.wanted) >= needed(weight, total), f"{name} gets {weight} % without capacity"
 
     def _recreates(self) -> bool:
-        running = self.status.rollout
+        running = self.last_plan.status.rollout if self.last_plan else None
         return running is not None and running.policy.get("strategy") == "recreate"
 
     def check(self) -> None:

@@ -50,6 +50,8 @@ def _failed(draft: Draft, stable: RevisionStatus, former: RevisionStatus) -> con
     evidence = draft.observation.evidence
     if evidence is not None and evidence.revision == stable.revision:
         found = conviction.by_traffic(evidence)
-    if found is None and halt.down(draft, stable):
+    known = draft.revision(stable.revision)
+    # Pods of a Deployment that somebody deleted are starting anew, which is not the revision's fault.
+    if found is None and known is not None and known.created <= since and halt.down(draft, stable):
         found = conviction.Conviction("Unavailable", "it has no ready replica")
     return found

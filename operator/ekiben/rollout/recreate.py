@@ -111,7 +111,8 @@ def _replace_again(draft: Draft) -> None:
     if running is None or canary is None:
         return
     draft.close("Superseded", canary, running.model_copy(update={"reason": "Superseded"}))
-    begin.open_(draft, direct=False)
+    undo = draft.status.pinned is not None
+    begin.open_(draft, direct=undo, reason="Undo" if undo else "")
     now = times.text(draft.now)
     draft.update_rollout(state="Replacing", traffic_since=now, waiting_since=now)
     draft.update_canary(weight=100)
