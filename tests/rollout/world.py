@@ -189,10 +189,8 @@ class World:
                 self.deployed[name].autoscaler = Autoscaler(least, most)
             case p.DeleteAutoscaler(name):
                 self.deployed[name].autoscaler = None
-            case p.EnsureDisruptionBudget(name):
-                self.deployed[name].budget = True
-            case p.DeleteDisruptionBudget(name):
-                self.deployed[name].budget = False
+            case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
+                self.deployed[name].budget = isinstance(action, p.EnsureDisruptionBudget)
             case p.DeleteRevision(name):
                 assert self.deployed[name].wanted == 0
                 assert not (self.weights or {}).get(name)

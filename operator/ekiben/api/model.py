@@ -42,6 +42,12 @@ class Runtime(StrEnum):
     """The model server in the image: it sets the port, the probes and the names of the metrics."""
 
     BENTOML = "bentoml"
+    TENSORFLOW_SERVING = "tensorflow-serving"
+    TORCHSERVE = "torchserve"
+    TRITON = "triton"
+    MLSERVER = "mlserver"
+    HTTP = "http"
+    """Any server that speaks HTTP."""
 
 
 class KeyRef(Resource):
@@ -229,6 +235,31 @@ class Probes(Resource):
     """How many failures in a row make a replica unready; three times as many restart it."""
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+HttpPath = Annotated[
+    str,
+    Field(max_length=256),
+    Matching(r"^(/[-A-Za-z0-9._~:]+)+$", "write an absolute path without a query, such as /metrics"),
+]
+
+
+class Server(Resource):
+    """How a server of runtime http is asked."""
+
+    port: Port | None = None
+    """Port that requests come to; 8080 by default."""
+    metrics_port: Port | None = None
+    """Port of the metrics; that of the requests by default."""
+    metrics_path: HttpPath | None = None
+    """Path of the metrics; /metrics by default."""
+    ready_path: HttpPath | None = None
+    """Path that answers 200 once the model is loaded; /readyz by default."""
+    live_path: HttpPath | None = None
+    """Path that answers 200 while the server works; /livez by default."""
+    user: Annotated[int, Field(ge=1, le=2147483647)] | None = None
+    """Numeric user that the image is made for; 1000 by default. Never root."""
+
+
 IMAGE_PATTERN = (
     r"^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/)?"  # registry
     r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"  # repository
@@ -257,6 +288,12 @@ class Model(Resource):
             lambda self: sum(len(variable.value or "") for variable in self.env or ()) <= _ENV_LIMIT,
             ".env",
         ),
+        Rule(
+            "!has(self.server) || (has(self.runtime) && self.runtime == 'http')",
+            "model.server is of runtime http: the other runtimes have ports and paths of their own",
+            lambda self: self.server is None or self.runtime is Runtime.HTTP,
+            ".server",
+        ),
     )
 
     image: Annotated[
@@ -271,6 +308,8 @@ class Model(Resource):
     """The image that `ekiben push` printed. A digest (…@sha256:…) is preferred: a tag may change under a revision."""
     runtime: Runtime = Runtime.BENTOML
     """The model server in the image."""
+    server: Server | None = None
+    """How it is asked. Of runtime http only."""
     concurrency: Annotated[int, Field(ge=1, le=10000)] | None = None
     """How many requests a replica answers at once, from the bento."""
     env: (

@@ -46,8 +46,8 @@ class StepEvidence(StrEnum):
 class Step(Resource):
     """One step of a canary."""
 
-    weight: Annotated[int, Field(ge=1, le=100)]
-    """Share of requests that the canary gets, in per cent."""
+    weight: Annotated[int, Field(ge=0, le=100)]
+    """Share of requests that the canary gets, in per cent; 0 leaves it to testers alone."""
     duration: Duration = "60s"
     """The least time at this weight, counted from the moment the gateway acknowledged it."""
     approval: bool = False

@@ -11,11 +11,14 @@ _KEPT = 30
 # Decisions that rest on what the requests said; the others carry no numbers.
 _JUDGED = ("WeightRaised", "Promoting", "RollingBack", "Promoted", "BakeFailed", "Held")
 
+# Each step begins with this one: the first requests are still on their way.
+_PASSING = ("", "AwaitingEvidence")
+
 
 def write(draft: Draft) -> None:
     """Add what was told in this look, and the beginning of each hold."""
     entries = [_decision(draft, event.reason, event.message) for event in draft.events]
-    if draft.hold_reason and draft.hold_reason != _held(draft):
+    if draft.hold_reason not in _PASSING and draft.hold_reason != _held(draft):
         entries.append(_decision(draft, "Held", draft.hold_message, draft.hold_reason))
     if entries:
         draft.update(decisions=[*draft.status.decisions, *entries][-_KEPT:])

@@ -1,0 +1,142 @@
+"""Requests by annotation: for one revision, once, or refused with a reason."""
+
+import pytest
+from tests.rollout.world import World, serving
+
+from ekiben.api.request import Verb, parse
+
+_V = "registry.test/iris:v"
+
+
+@pytest.fixture
+def canary() -> World:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(5)
+    assert one.weights == {"v1": 90, "v2": 10}
+    return one
+
+
+@pytest.mark.parametrize(
+    "text", ["", "promote", "promote v2", "destroy v2 1", "promote v2 1 2", "promote V2 1", "a" * 300]
+)
+def test_what_is_no_request_says_what_would_be(text: str) -> None:
+    with pytest.raises(ValueError, match="VERB REVISION ID"):
+        parse(text)
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_a_request_is_written_as_it_is_read(verb: Verb) -> None:
+    request = parse(f"{verb.value} abc 1")
+    assert parse(request.text()) == request
+
+
+def test_nonsense_in_the_annotation_is_told_once(canary: World) -> None:
+    canary.request = "please promote it"
+    canary.run(5)
+    assert [one.outcome for one in canary.status.requests] == ["Refused"]
+    assert canary.told().count("RequestRefused") == 1
+
+
+def test_a_request_for_another_revision_is_refused(canary: World) -> None:
+    outcome, message = canary.ask("promote", "v3")
+    assert outcome == "Refused"
+    assert "v2" in message
+    assert canary.weights == {"v1": 90, "v2": 10}
+
+
+def test_no_request_is_handled_twice(canary: World) -> None:
+    assert canary.ask("pause", "v2", "one")[0] == "Done"
+    assert canary.ask("resume", "v2", "two")[0] == "Done"
+    canary.request = "pause v2 one"
+    canary.run(3)
+    assert not canary.status.paused
+
+
+def test_promote_gives_all_requests_when_the_pods_are_there(canary: World) -> None:
+    canary.deployed["v2"].startable = False
+    assert canary.ask("promote", "v2")[0] == "Done"
+    canary.run(5)
+    assert canary.weights == {"v1": 90, "v2": 10}
+    canary.deployed["v2"].startable = True
+    canary.run(20)
+    assert canary.weights == {"v2": 100}
+    assert canary.status.history[-1].reason == "Requested"
+
+
+def test_skip_goes_to_the_next_step_without_evidence(canary: World) -> None:
+    canary.problem = "NoTraffic"
+    assert canary.ask("skip", "v2")[0] == "Done"
+    canary.run(4)
+    assert canary.weights == {"v1": 50, "v2": 50}
+    assert canary.ask("skip", "v2")[0] == "Done"
+    canary.run(20)
+    assert canary.weights == {"v2": 100}
+
+
+def test_a_pause_holds_and_a_regression_still_rolls_back(canary: World) -> None:
+    canary.ask("pause", "v2")
+    canary.verdict = "NotWorse"
+    canary.run(60)
+    assert canary.weights == {"v1": 90, "v2": 10}
+    assert canary.condition("Paused") == ("True", "Paused")
+    assert canary.ask("promote", "v2")[0] == "Refused"
+    canary.verdict = "Regressed"
+    canary.run(20)
+    assert canary.weights == {"v1": 100}
+
+
+def test_abort_and_retry(canary: World) -> None:
+    assert canary.ask("abort", "v2")[0] == "Done"
+    assert canary.weights == {"v1": 100, "v2": 0}
+    assert canary.ask("retry", "v2")[0] == "Refused"
+    canary.run(20)
+    assert canary.condition("RolledBack") == ("True", "Aborted")
+    assert canary.ask("retry", "v2")[0] == "Done"
+    canary.verdict = "NotWorse"
+    canary.run(60)
+    assert canary.weights == {"v2": 100}
+
+
+def test_undo_to_what_never_served_is_refused(canary: World) -> None:
+    canary.ask("abort", "v2")
+    canary.run(20)
+    outcome, message = canary.ask("undo", "v2")
+    assert outcome == "Refused"
+    assert "never served" in message
+
+
+def test_only_the_last_ten_are_kept(canary: World) -> None:
+    for number in range(15):
+        canary.ask("pause" if number % 2 == 0 else "resume", "v2", f"id-{number}")
+    assert [one.id for one in canary.status.requests] == [f"id-{number}" for number in range(5, 15)]
+
+
+def test_the_ledger_keeps_decisions_with_their_numbers(canary: World) -> None:
+    canary.verdict = "Regressed"
+    canary.run(20)
+    told = [one.decision for one in canary.status.decisions]
+    assert told[:2] == ["RevisionCreated", "Available"]
+    assert told[2:] == ["RolloutStarted", "WeightRaised", "RollingBack", "RolledBack"]
+    verdict = canary.status.decisions[-2]
+    assert (verdict.reason, verdict.verdict, verdict.metrics[0].name) == ("ErrorRateRegressed", "Regressed", "errors")
+
+
+def test_the_ledger_is_bounded_and_a_hold_is_told_once() -> None:
+    one = serving()
+    one.problem = "NoTraffic"
+    one.apply(f"{_V}2")
+    one.run(100)
+    assert [entry.reason for entry in one.status.decisions if entry.decision == "Held"] == ["NoTraffic"]
+    for _ in range(40):
+        one.problem = "StaleMetrics" if one.problem == "NoTraffic" else "NoTraffic"
+        one.reconcile()
+    assert len(one.status.decisions) == 30
+
+
+def test_status_says_when_the_present_wait_ends(canary: World) -> None:
+    running = canary.status.rollout
+    assert running is not None
+    assert running.next_look is not None
+    assert running.deadline is not None
+    assert running.next_look < running.deadline
