@@ -243,3 +243,11 @@ def test_a_block_takes_a_millisecond_a_metric_at_most(n):
         state, _ = step(state, each)
         taken.append(time.process_time() - began)
     assert sorted(taken)[20] < 0.002
+
+
+def test_rejected_requests_are_no_errors_and_fit_beside_them():
+    assert Counts(10, 3, (), 7).rejected == 7
+    with pytest.raises(BlockError, match="canary, pod 'p': 3 errors and 8 rejected among only 10 requests"):
+        Block("a", 0, {"p": Counts(10, 3, (), 8)})
+    with pytest.raises(BlockError, match="the weight lies between 0 and 1, not 10"):
+        Block("a", 0, weight=10)

@@ -1,6 +1,6 @@
 """Is the canary worse? Pure statistics on blocks of counts; `step` is the whole of it."""
 
-from .block import Block, BlockError, Counts, Table
+from .block import POOLED, Block, BlockError, Counts, Table
 from .config import Config
 from .histogram import Histogram, quantile
 from .settle import settle_seconds
@@ -9,6 +9,7 @@ from .step import initial, step
 from .verdict import Kind, Verdict, log_evidence, verdict
 
 __all__ = [
+    "POOLED",
     "Block",
     "BlockError",
     "Config",

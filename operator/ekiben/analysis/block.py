@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 
+POOLED = ""
+"""The uid of an arm that is counted as a whole, without its pods."""
+
 
 class BlockError(ValueError):
     """A block contradicts itself; the message says where."""
@@ -22,6 +25,8 @@ class Counts:
     """Answers of the 5xx class, and 429."""
     hist: tuple[int, ...] = ()
     """Successful answers by latency bucket, one more entry than the block has bounds; empty when there are none."""
+    rejected: int = 0
+    """Answers of the 4xx class but 429: the caller made the mistake, or the canary reads requests differently."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,15 @@ class Block:
     baseline: Mapping[str, Counts] = field(default_factory=dict)
     bounds: tuple[float, ...] = ()
     """Upper bounds of the latency buckets in seconds, rising, the infinite one left out."""
+    weight: float | None = None
+    """Share of the requests that the canary was to get, 0 to 1; None where nobody says."""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.id) <= 64:
             raise BlockError(f"a block's id has 1 to 64 characters; this one has {len(self.id)}")
         _check_bounds(self.id, self.bounds)
+        if self.weight is not None and not 0 <= self.weight <= 1:
+            raise BlockError(f"block {self.id!r}: the weight lies between 0 and 1, not {self.weight}")
         for arm, pods in (("canary", self.canary), ("baseline", self.baseline)):
             for uid, counts in pods.items():
                 _check_counts(f"block {self.id!r}, {arm}, pod {uid!r}", counts, len(self.bounds))
@@ -113,9 +122,13 @@ def _check_bounds(block: str, bounds: tuple[float, ...]) -> None:
 
 
 def _check_counts(where: str, counts: Counts, bounds: int) -> None:
-    if counts.n < 0 or counts.errors < 0 or any(count < 0 for count in counts.hist):
+    if min(counts.n, counts.errors, counts.rejected, *counts.hist) < 0:
         raise BlockError(f"{where}: a count is negative: {counts}")
     if counts.errors > counts.n:
         raise BlockError(f"{where}: {counts.errors} errors among only {counts.n} requests")
+    if counts.errors + counts.rejected > counts.n:
+        raise BlockError(
+            f"{where}: {counts.errors} errors and {counts.rejected} rejected among only {counts.n} requests"
+        )
     if counts.hist and len(counts.hist) != bounds + 1:
         raise BlockError(f"{where}: the histogram has {len(counts.hist)} buckets, its bounds make {bounds + 1}")

@@ -24,6 +24,14 @@ class Verdict:
     because: str
     """Plain English, with the numbers."""
     metrics: tuple[MetricEvidence, ...]
+    problem: str = ""
+    """What makes the evidence bad and holds the rollout: NotRandomised, PodNoise; empty when nothing does."""
+    problem_message: str = ""
+    """The same in plain English."""
+    note: str = ""
+    """What one should know about the evidence, though it is usable: PodNoiseUnknown; empty when there is nothing."""
+    needs: float | None = None
+    """Seconds until "not worse" at the present traffic, about; None when that cannot be said."""
 
 
 def log_evidence(state: State) -> float:
