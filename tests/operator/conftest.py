@@ -114,8 +114,11 @@ class FakeCluster:
             raise ConflictError("the object has been modified", 409)
 
 
-class NoScraper:
-    async def scrape(self, targets, timeout):  # noqa: ASYNC109
+class NoSource:
+    interval = 0.0
+    drains = True
+
+    async def read(self, targets, timeout):  # noqa: ASYNC109
         return {}
 
     async def close(self):
@@ -139,7 +142,7 @@ class World:
         self.metrics = Metrics()
         self.now = 1_800_000_000.0
         rendering = Rendering()
-        self.watchers = Watchers(NoScraper(), self.queue, Settings())
+        self.watchers = Watchers(NoSource(), self.queue, Settings())
         self.reconciler = Reconciler(
             self.cluster,
             Observer(self.cluster, rendering, Gateways(self.cluster, rendering, 0)),

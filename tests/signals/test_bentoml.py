@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekiben.signals.bentoml import parse
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
+from ekiben.signals.page import parse
 
 COMMON = 'service_name="iris",service_version="not available"'
 
@@ -44,7 +44,7 @@ def test_label_sets_are_summed():
         buckets(5, 8, 10), buckets(2, 2, 2, code="500"), buckets(0, 4, 4, code="404", endpoint="/x"),
         line("in_progress", 3.0), line("in_progress", 1.0, endpoint="/readyz"),
     )  # fmt: skip
-    assert parse(body) == PodCounters(17, 3, (5, 3, 2), (0.01, 0.1), 3)
+    assert parse(body) == PodCounters(17, 3, (5, 3, 2), (0.01, 0.1), 3, rejected=4)
 
 
 def test_the_entry_of_several_services_is_the_one_named_like_the_bento():

@@ -3,9 +3,10 @@
 import threading
 import time
 
-from ekiben.signals.bentoml import parse
 from ekiben.signals.counters import PodCounters
-from ekiben.signals.scrape import DirectScraper, ScrapeTarget
+from ekiben.signals.page import parse
+from ekiben.signals.scrape import DirectSource
+from ekiben.signals.source import ScrapeTarget
 
 
 def counters(bento) -> PodCounters:
@@ -29,6 +30,7 @@ def test_answers_are_counted_by_what_they_were(bento):
     now = until(bento, lambda c: c.requests >= before.requests + 6)
     assert now.requests - before.requests == 6
     assert now.errors - before.errors == 2
+    assert now.rejected - before.rejected == 2
     assert sum(now.hist) - sum(before.hist) == 2
     assert len(now.hist) == len(now.bounds) + 1
     assert now.bounds[0] == 0.005
@@ -60,6 +62,6 @@ def test_a_request_on_its_way_is_in_flight(bento):
 
 async def test_the_scraper_reads_a_real_server(bento):
     target = ScrapeTarget("uid", "tiny", "ns", "127.0.0.1", bento.port, "r1")
-    async with DirectScraper(loopback=True) as scraper:
-        got = (await scraper.scrape([target], 5))["uid"]
+    async with DirectSource(loopback=True) as source:
+        got = (await source.read([target], 5))["uid"]
     assert got == counters(bento)

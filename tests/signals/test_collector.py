@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ekiben.analysis import Config
 from ekiben.signals.collector import Collector, tick_seconds
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
-from ekiben.signals.scrape import ScrapeTarget
+from ekiben.signals.source import ScrapeTarget
 
 BOUNDS = (0.01, 0.1, 1.0)
 CANARY, STABLE, OLD = "canary", "stable", "old"
@@ -23,6 +23,7 @@ class World:
     pods: dict[str, PodCounters] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     timeouts: list[float] = field(default_factory=list)
+    trouble: MetricsError = field(default_factory=lambda: MetricsError(Trouble.TIMEOUT, "pod did not answer"))
 
     def add(self, *names: str, history: int = 0) -> None:
         for name in names:
@@ -42,10 +43,12 @@ class World:
     def targets(self) -> list[ScrapeTarget]:
         return [ScrapeTarget(name, name, "ns", "10.0.0.1", 3000, name.split("-")[0]) for name in self.pods]
 
-    async def scrape(self, targets, timeout):  # noqa: ASYNC109
+    interval = 0.0
+    drains = True
+
+    async def read(self, targets, timeout):  # noqa: ASYNC109
         self.timeouts.append(timeout)
-        down = MetricsError(Trouble.TIMEOUT, "pod did not answer")
-        return {t.uid: down if t.uid in self.broken else self.pods[t.uid] for t in targets}
+        return {t.uid: self.trouble if t.uid in self.broken else self.pods[t.uid] for t in targets}
 
     async def close(self) -> None:
         pass
@@ -61,7 +64,7 @@ def world() -> World:
 
 def collector(world: World, **options) -> Collector:
     settings = {"stable": STABLE, "canary": CANARY, "timeout": 60.0} | options
-    return Collector(Config(), scraper=world, **settings)
+    return Collector(Config(), source=world, **settings)
 
 
 @dataclass
@@ -196,16 +199,36 @@ async def test_the_state_is_small(world):
     assert json.loads(state)["canary"] == CANARY
 
 
-async def test_no_traffic_is_a_problem_after_half_a_minute(world):
+@pytest.mark.parametrize(("stable", "problem"), [({}, "NoTraffic"), ({"fine": 45}, "NotRouted")])
+async def test_a_canary_without_requests_is_a_problem_after_half_a_minute(world, stable, problem):
     drive = await started(world)
-    await drive.tick(30)
+    await drive.tick(30, stable=stable)
     assert drive.evidence().problem == ""
-    await drive.tick(2)
+    await drive.tick(2, stable=stable)
     evidence = drive.evidence()
-    assert evidence.problem == "NoTraffic"
-    assert "weight of 10 %" in evidence.problem_message
+    assert evidence.problem == problem
+    assert "should get 10 % of the requests" in evidence.problem_message
     await drive.tick(1, canary={"fine": 1})
     assert drive.evidence().problem == ""
+
+
+async def test_a_few_requests_of_the_stable_alone_are_chance(world):
+    drive = await started(world)
+    for _ in range(10):
+        await drive.tick(9, stable={})
+        await drive.tick(1, stable={"fine": 1})
+    assert drive.evidence().problem == "NoTraffic"
+
+
+@pytest.mark.parametrize(("trouble", "words"), [(Trouble.TIMEOUT, "the way to them"), (Trouble.SOURCE_DOWN, "silent")])
+async def test_when_neither_revision_can_be_read_the_source_is_at_fault(world, trouble, words):
+    drive = await started(world)
+    await drive.tick(10, canary={"fine": 5})
+    world.trouble = MetricsError(trouble, "it is silent")
+    world.broken = set(world.pods)
+    await drive.tick(3, canary={"fine": 5})
+    assert drive.evidence().problem == "SourceDown"
+    assert words in drive.evidence().problem_message
 
 
 @pytest.mark.parametrize("arm", [CANARY, STABLE])

@@ -1,4 +1,4 @@
-"""Scrapers against servers on loopback that behave and misbehave."""
+"""Sources against servers on loopback that behave and misbehave."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,8 +9,9 @@ from aiohttp import web
 from kubernetes.aio import client
 
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
-from ekiben.signals.proxy import ProxyScraper, proxy_path
-from ekiben.signals.scrape import DirectScraper, ScrapeTarget, address
+from ekiben.signals.proxy import ProxySource, proxy_path
+from ekiben.signals.scrape import DirectSource, address
+from ekiben.signals.source import ScrapeTarget
 
 BODY = b"""# TYPE bentoml_service_request_total counter
 bentoml_service_request_total{endpoint="/predict",http_response_code="200",runner_name="Iris",service_name="iris"} 7
@@ -42,8 +43,8 @@ async def fine(_: web.Request) -> web.Response:
 
 
 async def outcome(handler: Handler, *, max_body: int = 10_000):
-    async with serving(handler) as port, DirectScraper(loopback=True, max_body=max_body) as scraper:
-        return (await scraper.scrape([target(port)], 5))["a"]
+    async with serving(handler) as port, DirectSource(loopback=True, max_body=max_body) as source:
+        return (await source.read([target(port)], 5))["a"]
 
 
 async def test_counters_are_read():
@@ -57,9 +58,9 @@ async def test_one_connection_is_kept():
         connections.add(request.transport.get_extra_info("peername"))
         return await fine(request)
 
-    async with serving(handler) as port, DirectScraper(loopback=True) as scraper:
+    async with serving(handler) as port, DirectSource(loopback=True) as source:
         for _ in range(3):
-            await scraper.scrape([target(port)], 5)
+            await source.read([target(port)], 5)
     assert len(connections) == 1
 
 
@@ -111,8 +112,8 @@ async def test_a_slow_pod_hurts_only_itself():
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with serving(slow) as bad, serving(fine) as good, DirectScraper(loopback=True) as scraper:
-        got = await scraper.scrape([target(bad, "bad"), target(good, "good")], 0.3)
+    async with serving(slow) as bad, serving(fine) as good, DirectSource(loopback=True) as source:
+        got = await source.read([target(bad, "bad"), target(good, "good")], 0.3)
     assert got["bad"].trouble is Trouble.TIMEOUT
     assert got["good"] == PodCounters(requests=7)
 
@@ -124,8 +125,8 @@ async def test_garbage_and_silence_are_typed_errors():
     assert (await outcome(garbage)).trouble is Trouble.MALFORMED
     async with serving(fine) as port:
         pass
-    async with DirectScraper(loopback=True) as scraper:
-        got = await scraper.scrape([target(port)], 1)
+    async with DirectSource(loopback=True) as source:
+        got = await source.read([target(port)], 1)
     assert got["a"].trouble is Trouble.UNREACHABLE
 
 
@@ -156,9 +157,9 @@ async def test_the_api_server_is_asked_with_the_users_credentials():
         configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
         configuration.api_key["BearerToken"] = "Bearer user-token"
         async with client.ApiClient(configuration) as api:
-            scraper = ProxyScraper(api)
-            got = await scraper.scrape([target(3000), target(3000, "b", name="redirected")], 5)
-            await scraper.close()
+            source = ProxySource(api)
+            got = await source.read([target(3000), target(3000, "b", name="redirected")], 5)
+            await source.close()
     assert got["a"] == PodCounters(requests=7)
     assert got["b"].trouble is Trouble.REFUSED
     assert sorted(asked) == [

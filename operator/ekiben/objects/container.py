@@ -9,7 +9,8 @@ from ekiben.api import quantity
 from ekiben.api.base import Duration, seconds
 from ekiben.api.model import EnvVar, Model, Probes, Resources
 
-from .runtime import MODEL_SERVERS, ModelServer
+from . import drain
+from .runtime import ModelServer, server_of
 
 CONTAINER = "model"
 PORT_NAME = "http"
@@ -26,7 +27,7 @@ _STARTUP_PERIOD = 2
 
 def container(model: Model) -> dict[str, Any]:
     """Return the only container of a revision's pods."""
-    server = MODEL_SERVERS[model.runtime]
+    server = server_of(model)
     result: dict[str, Any] = {
         "name": CONTAINER,
         "image": model.image,
@@ -34,8 +35,8 @@ def container(model: Model) -> dict[str, Any]:
         "ports": [{"name": PORT_NAME, "containerPort": server.port, "protocol": "TCP"}],
         "env": environment(model, server),
         "resources": resources(model.resources),
-        "volumeMounts": mounts(model),
-        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "volumeMounts": mounts(model, server),
+        "lifecycle": {"preStop": _pre_stop(server)},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -52,7 +53,8 @@ def container(model: Model) -> dict[str, Any]:
 def environment(model: Model, server: ModelServer) -> list[dict[str, Any]]:
     """Return the variables: the runtime's own, then the user's, which win."""
     users = {variable.name for variable in model.env or ()}
-    own = [{"name": name, "value": value} for name, value in server.env.items() if name not in users]
+    variables = {**server.env, **(drain.environment() if server.tells_callers else {})}
+    own = [{"name": name, "value": value} for name, value in variables.items() if name not in users]
     return own + [_written(variable) for variable in model.env or ()]
 
 
@@ -93,7 +95,7 @@ def probes(wanted: Probes, server: ModelServer) -> dict[str, Any]:
     }
 
 
-def mounts(model: Model) -> list[dict[str, Any]]:
+def mounts(model: Model, server: ModelServer) -> list[dict[str, Any]]:
     """Return the mounts: the user's volumes, and a /tmp that can be written unless the user has put something there."""
     # `readOnly: false` is left out, as the API server leaves it out.
     result = [
@@ -101,7 +103,13 @@ def mounts(model: Model) -> list[dict[str, Any]]:
         | ({"readOnly": True} if volume.read_only and volume.empty_dir_size is None else {})
         for volume in model.volumes or ()
     ]
+    if server.tells_callers:
+        result = [*drain.mounts(), *result]
     return result if has_own_tmp(model) else [{"name": TMP_VOLUME, "mountPath": TMP_PATH}, *result]
+
+
+def _pre_stop(server: ModelServer) -> dict[str, Any]:
+    return drain.pre_stop(PRE_STOP_SECONDS) if server.tells_callers else {"sleep": {"seconds": PRE_STOP_SECONDS}}
 
 
 def has_own_tmp(model: Model) -> bool:

@@ -9,7 +9,7 @@ from ekiben.api.modeldeployment import ModelDeployment
 
 from .meta import metadata
 from .names import child_name, revision_from
-from .runtime import MODEL_SERVERS
+from .runtime import server_of
 from .service import PORT
 from .settings import Settings
 
@@ -77,7 +77,7 @@ def weights(route: Mapping[str, Any]) -> dict[str, int]:
 
 def _private_paths(resource: ModelDeployment) -> list[str]:
     prefix = resource.spec.traffic.path.rstrip("/")
-    return [prefix + path for path in MODEL_SERVERS[resource.spec.model.runtime].private_paths]
+    return [prefix + path for path in server_of(resource.spec.model).private_paths]
 
 
 def _prefix(path: str) -> dict[str, Any]:

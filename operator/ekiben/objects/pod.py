@@ -9,9 +9,10 @@ from ekiben.api.base import seconds
 from ekiben.api.model import LocalRef, Model, Volume
 from ekiben.api.pods import PodOverrides, is_reserved
 
+from . import drain
 from .container import PRE_STOP_SECONDS, TMP_VOLUME, container, has_own_tmp
 from .names import labels, selector
-from .runtime import MODEL_SERVERS, ModelServer
+from .runtime import ModelServer, server_of
 
 # After its last request the server still closes its workers.
 _SHUTDOWN_SECONDS = 5
@@ -19,7 +20,7 @@ _SHUTDOWN_SECONDS = 5
 
 def template(name: str, revision: str, model: Model, request_timeout: str) -> dict[str, Any]:
     """Return the pod template of a revision of the resource `name`."""
-    server = MODEL_SERVERS[model.runtime]
+    server = server_of(model)
     overrides = model.pod_overrides or PodOverrides()
     spec: dict[str, Any] = {
         "automountServiceAccountToken": False,
@@ -28,7 +29,7 @@ def template(name: str, revision: str, model: Model, request_timeout: str) -> di
         "securityContext": _security_context(server),
         "topologySpreadConstraints": _spread(name, revision, overrides),
         "containers": [container(model)],
-        "volumes": _volumes(model),
+        "volumes": _volumes(model, server),
         **_placement(overrides),
     }
     if model.image_pull_secrets:
@@ -36,7 +37,9 @@ def template(name: str, revision: str, model: Model, request_timeout: str) -> di
     return {
         "metadata": {
             "labels": _allowed(overrides.labels) | labels(name, revision),
-            "annotations": _allowed(overrides.annotations) | _scraping(server),
+            "annotations": _allowed(overrides.annotations)
+            | _scraping(server)
+            | (drain.annotations() if server.tells_callers else {}),
         },
         "spec": spec,
     }
@@ -56,7 +59,7 @@ def _security_context(server: ModelServer) -> dict[str, Any]:
 def _scraping(server: ModelServer) -> dict[str, str]:
     return {
         "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(server.port),
+        "prometheus.io/port": str(server.scraped_port),
         "prometheus.io/path": server.metrics_path,
     }
 
@@ -91,9 +94,11 @@ def _spread(name: str, revision: str, overrides: PodOverrides) -> list[dict[str,
     ]
 
 
-def _volumes(model: Model) -> list[dict[str, Any]]:
-    tmp: list[dict[str, Any]] = [] if has_own_tmp(model) else [{"name": TMP_VOLUME, "emptyDir": {}}]
-    return tmp + [_volume(volume) for volume in model.volumes or ()]
+def _volumes(model: Model, server: ModelServer) -> list[dict[str, Any]]:
+    own: list[dict[str, Any]] = [] if has_own_tmp(model) else [{"name": TMP_VOLUME, "emptyDir": {}}]
+    if server.tells_callers:
+        own += drain.volumes()
+    return own + [_volume(volume) for volume in model.volumes or ()]
 
 
 def _volume(volume: Volume) -> dict[str, Any]:

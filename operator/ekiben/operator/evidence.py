@@ -19,8 +19,8 @@ from ekiben.api.rollout import Rollout
 from ekiben.api.status import RolloutStatus
 from ekiben.objects import httproute
 from ekiben.rollout.observation import Drain, Evidence
-from ekiben.signals.collector import Collector
-from ekiben.signals.scrape import Scraper, ScrapeTarget
+from ekiben.signals.collector import Collector, tick_seconds
+from ekiben.signals.source import ScrapeTarget, Source
 
 from .logs import ResourceLog
 from .queue import Key, WorkQueue
@@ -30,7 +30,6 @@ from .targets import targets
 from .world import World
 
 _log = logging.getLogger(__name__)
-_MANY_PODS = 50
 
 
 class Watcher:
@@ -109,8 +108,8 @@ class Watcher:
 class Watchers:
     """The watchers of all rollouts."""
 
-    def __init__(self, scraper: Scraper, queue: WorkQueue, settings: Settings) -> None:
-        self._scraper = scraper
+    def __init__(self, source: Source, queue: WorkQueue, settings: Settings) -> None:
+        self._source = source
         self._queue = queue
         self._settings = settings
         self._watchers: dict[Key, Watcher] = {}
@@ -157,26 +156,27 @@ class Watchers:
         """Stop watching everything."""
         for key in list(self._tasks):
             await self.forget(key)
-        await self._scraper.close()
+        await self._source.close()
 
     def _begin(self, key: Key, world: World, rollout: RolloutStatus, stable: str) -> Watcher:
         replicas = int(world.deployments[stable]["spec"].get("replicas", 1)) if stable in world.deployments else 0
-        many = 2 * replicas > _MANY_PODS  # a promotion has both revisions at full size
-        tick = self._settings.tick_many_pods if many else self._settings.tick
-        collector = _collector(world.resource, rollout, stable, self._scraper, tick)
+        # A promotion has both revisions at full size.
+        few, many = self._settings.tick, self._settings.tick_many_pods
+        tick = tick_seconds(2 * replicas, self._source.interval, few=few, many=many)
+        collector = _collector(world.resource, rollout, stable, self._source, tick)
         log = ResourceLog(_log, *key, revision=rollout.revision)
         return Watcher(collector, rollout.revision, stable, log)
 
 
 def _collector(
-    resource: ModelDeployment, rollout: RolloutStatus, stable: str, scraper: Scraper, tick: float
+    resource: ModelDeployment, rollout: RolloutStatus, stable: str, source: Source, tick: float
 ) -> Collector:
     policy = Rollout.model_validate(rollout.policy) if rollout.policy else resource.spec.rollout
     return Collector(
         Config.of(policy.analysis),
         stable=stable,
         canary=rollout.revision,
-        scraper=scraper,
+        source=source,
         timeout=seconds(resource.spec.traffic.timeout),
         tick=tick,
         state=rollout.evidence,

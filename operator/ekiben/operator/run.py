@@ -29,8 +29,8 @@ from .metrics import Metrics
 from .observe import Observer
 from .queue import WorkQueue
 from .reconcile import Reconciler
-from .scrapers import scraper_of
 from .settings import Settings
+from .sources import pods_source
 
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 8.0
@@ -82,8 +82,8 @@ async def _lead(
 ) -> None:
     rendering = Rendering(settings.gateway_name, settings.gateway_namespace, settings.domain)
     gateways = Gateways(cluster, rendering, settings.public_port)
-    scraper = scraper_of(settings.scrape, cluster, state.metrics, in_cluster=source.in_cluster)
-    watchers = Watchers(scraper, state.queue, settings)
+    pods = pods_source(settings.scrape, cluster, state.metrics, in_cluster=source.in_cluster)
+    watchers = Watchers(pods, state.queue, settings)
     reconciler = Reconciler(
         cluster,
         Observer(cluster, rendering, gateways),

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ekiben.objects.runtime import MODEL_SERVERS
-from ekiben.signals.scrape import ScrapeTarget
+from pydantic import ValidationError
+
+from ekiben.api.model import Model
+from ekiben.objects.deployment import model_of
+from ekiben.objects.runtime import server_of
+from ekiben.signals.source import ScrapeTarget
 
 from .pods import owner, still_runs
 from .world import Json, World
@@ -22,14 +26,22 @@ def targets(world: World, revisions: Iterable[str]) -> tuple[ScrapeTarget, ...]:
     owner into them, and would need one more right. A pod on its node's network is not ours either, and its address
     would be the node's.
     """
-    port = MODEL_SERVERS[world.resource.spec.model.runtime].port
     return tuple(
-        _target(pod, revision, port)
+        _target(pod, revision, model)
         for revision in revisions
         if revision in world.deployments
+        for model in (model_at(world, revision),)
         for pod in world.pods.get(revision, ())
         if _made_by(world.deployments[revision], pod) and _can_be_asked(pod)
     )
+
+
+def model_at(world: World, revision: str) -> Model:
+    """Return the model of a revision as its Deployment keeps it: spec.model may ask for another runtime by now."""
+    try:
+        return Model.model_validate(model_of(world.deployments[revision]))
+    except (KeyError, ValidationError):
+        return world.resource.spec.model
 
 
 def _made_by(deployment: Json, pod: Json) -> bool:
@@ -43,13 +55,17 @@ def _can_be_asked(pod: Json) -> bool:
     return bool(status.get("podIP")) and still_runs(pod) and not pod["spec"].get("hostNetwork")
 
 
-def _target(pod: Json, revision: str, port: int) -> ScrapeTarget:
+def _target(pod: Json, revision: str, model: Model) -> ScrapeTarget:
+    server = server_of(model)
     meta = pod["metadata"]
     return ScrapeTarget(
         uid=str(meta["uid"]),
         name=str(meta["name"]),
         namespace=str(meta["namespace"]),
         ip=str(pod["status"]["podIP"]),
-        port=port,
+        port=server.scraped_port,
         revision=revision,
+        runtime=model.runtime,
+        path=server.metrics_path,
+        serving_port=server.port,
     )

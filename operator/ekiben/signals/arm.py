@@ -1,13 +1,13 @@
-"""One arm of the comparison as seen from outside: does it answer the scraper, does it complete requests."""
+"""One arm of the comparison as seen from outside: can it be read, does it complete requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .counters import MetricsError, PodCounters
+from .counters import MetricsError, PodCounters, Trouble
 from .increments import Increment
-from .scrape import Scraped, ScrapeTarget
+from .source import Readings, ScrapeTarget
 
 _STALE_TICKS = 3
 
@@ -19,31 +19,32 @@ class Arm:
     revision: str
     pods: int = 0
     missed: int = 0
-    """Scrapes in a row in which no pod could be read."""
-    last_read: float | None = None
-    """When a pod was read last."""
+    """Readings in a row in which no pod could be read."""
     last_completion: float | None = None
     """When a request was counted last."""
     waiting_since: float | None = None
     """Since when requests have been in flight and none was completed."""
-    troubles: tuple[str, ...] = ()
+    requests: int = 0
+    """Requests counted so far."""
+    troubles: tuple[MetricsError, ...] = ()
     counters: Mapping[str, PodCounters] = field(default_factory=dict)
-    """The last counters of the pods that answered the last scrape."""
+    """The last counters of the pods that answered the last reading."""
 
     def observe(
-        self, targets: Sequence[ScrapeTarget], scraped: Scraped, counted: Mapping[str, Increment], now: float
+        self, targets: Sequence[ScrapeTarget], read: Readings, counted: Mapping[str, Increment], now: float
     ) -> None:
-        """Take in one scrape; other revisions' pods are left aside."""
+        """Take in one reading; other revisions' pods are left aside."""
         mine = [target.uid for target in targets if target.revision == self.revision]
-        answers = {uid: scraped[uid] for uid in mine if uid in scraped}
+        answers = {uid: read[uid] for uid in mine if uid in read}
         self.pods = len(mine)
         self.counters = {uid: answer for uid, answer in answers.items() if isinstance(answer, PodCounters)}
-        self.troubles = tuple(sorted({str(a) for a in answers.values() if isinstance(a, MetricsError)}))
+        self.troubles = tuple(answer for answer in answers.values() if isinstance(answer, MetricsError))
         if not self.counters:
             self.missed += 1
             return
-        self.missed, self.last_read = 0, now
-        completed = any(counted[uid].counts.n > 0 for uid in self.counters if uid in counted)
+        self.missed = 0
+        completed = sum(counted[uid].counts.n for uid in self.counters if uid in counted)
+        self.requests += completed
         if completed:
             self.last_completion = now
         if completed or not any(counters.in_flight for counters in self.counters.values()):
@@ -53,8 +54,18 @@ class Arm:
 
     @property
     def stale(self) -> bool:
-        """Whether no pod could be read for three scrapes in a row."""
+        """Whether no pod could be read for three readings in a row."""
         return self.missed >= _STALE_TICKS
+
+    @property
+    def source_down(self) -> bool:
+        """Whether that was not the pods' fault: what is asked about them does not answer itself."""
+        return self.stale and any(one.trouble is Trouble.SOURCE_DOWN for one in self.troubles)
+
+    @property
+    def reasons(self) -> str:
+        """Up to three of the reasons, in plain English."""
+        return "; ".join(sorted({str(one) for one in self.troubles})[:3])
 
     def stale_message(self) -> str:
         """Say what is wrong, in plain English."""
@@ -62,5 +73,5 @@ class Arm:
             return f"revision {self.revision} has no pods to read metrics from"
         pods = "the only pod" if self.pods == 1 else f"none of the {self.pods} pods"
         could = "could not be read" if self.pods == 1 else "could be read"
-        why = f": {'; '.join(self.troubles[:3])}" if self.troubles else ""
+        why = f": {self.reasons}" if self.troubles else ""
         return f"{pods} of revision {self.revision} {could} at least {_STALE_TICKS} times in a row{why}"

@@ -1,17 +1,15 @@
-"""The senses of one rollout: scrapes both revisions, makes blocks, steps the analysis.
+"""The senses of one rollout: reads both revisions' counters, makes blocks, steps the analysis.
 
 The operator's loop drives it, one call of `tick` after the other; time comes in as an argument.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from ekiben.analysis import (
     Block,
     Config,
-    Histogram,
     State,
     StateError,
     initial,
@@ -22,24 +20,32 @@ from ekiben.analysis import (
 )
 from ekiben.rollout.observation import Drain, Evidence
 
+from . import quality, saved
 from .arm import Arm
 from .counters import PodCounters
 from .drains import Drains
 from .gather import Gatherer
-from .increments import increments
-from .scrape import Scraped, Scraper, ScrapeTarget
+from .increments import Increment
+from .references import References
+from .source import Readings, ScrapeTarget, Source
 
-_VERSION = 1
-_SCRAPE_SHARE = 0.8
-"""Share of a tick that a scrape may take."""
+_READING_SHARE = 0.8
+"""Share of a tick that a reading may take."""
 _MANY_PODS = 50
-_NO_TRAFFIC_TICKS = 10
-_NO_TRAFFIC_SECONDS = 30.0
+_INTERVALS = 4
+"""A source that counts pods at moments of its own compares spans that are shifted by up to one of its intervals."""
 
 
-def tick_seconds(pods: int) -> float:
-    """Return the time between two scrapes while a canary has weight: 1 s, above 50 pods 5 s."""
-    return 1.0 if pods <= _MANY_PODS else 5.0
+def tick_seconds(pods: int, interval: float = 0.0, *, few: float = 1.0, many: float = 5.0) -> float:
+    """Return the time between two readings while a canary has weight.
+
+    Args:
+        pods: pods of both revisions.
+        interval: of the source.
+        few: seconds up to 50 pods.
+        many: the same above.
+    """
+    return max(few if pods <= _MANY_PODS else many, _INTERVALS * interval)
 
 
 class Collector:
@@ -54,7 +60,7 @@ class Collector:
         *,
         stable: str,
         canary: str | None,
-        scraper: Scraper,
+        source: Source,
         timeout: float,
         tick: float = 1.0,
         state: str = "",
@@ -66,41 +72,40 @@ class Collector:
             config: what the analysis is to guarantee; of a restored state, that state's own holds.
             stable: the revision that the canary is compared with.
             canary: the revision on trial.
-            scraper: the way to the pods; stays the caller's to close.
+            source: the way to the counters; stays the caller's to close.
             timeout: the request timeout in seconds.
             tick: seconds between two calls of `tick`.
             state: what `state()` returned before; empty at the beginning. One that cannot be read, or of another
                 canary, is dropped, and `note` says so.
-            histograms: whether the runtime exports a latency histogram.
+            histograms: whether the source knows the latency of the stable's answers.
         """
         self.tick_length = tick
         self.note = ""
         """What the user should know about the state that was handed in; empty when it was fine."""
         self._config = config
-        self._scraper = scraper
+        self._source = source
         self._timeout = timeout
         self._histograms = histograms
         self._stable = Arm(stable)
         self._canary = Arm(canary) if canary is not None else None
         self._drains = Drains()
         self._gatherer = Gatherer(tick)
-        self._references: dict[str, PodCounters] = {}
-        self._read_at: dict[str, float] = {}
-        self._scraped_at: float | None = None
-        self._weight = 0
-        self._weight_since = 0.0
+        self._references = References()
+        self._traffic = quality.Traffic()
+        self._read_at: float | None = None
         self._usable = False
         self._seen = 0
         self._analysis: State | None = None
         if state:
             self._restore(state)
 
-    def weight_acknowledged(self, weight: int, now: float) -> None:
-        """Say which weight (per cent) the gateway has acknowledged for the canary; only a change has an effect."""
-        if weight == self._weight or self._canary is None:
+    def weight_acknowledged(self, weight: float, now: float) -> None:
+        """Say which share of the requests (per cent) the canary has been given; only a change has an effect."""
+        if weight / 100 == self._traffic.share or self._canary is None:
             return
-        self._weight, self._weight_since, self._usable = weight, now, False
-        history = self._stable_histogram()
+        self._traffic.change(weight / 100, now)
+        self._usable = False
+        history = self._references.histogram([*self._stable.counters]) if self._histograms else None
         if weight > 0 and self._analysis is None:
             # Before the canary's first request: afterwards its own answers might sway the boundary.
             self._analysis = initial(self._config, history)
@@ -108,54 +113,55 @@ class Collector:
         self._gatherer.begin(now, settle_seconds(self.tick_length, p99, self._timeout))
 
     async def tick(self, targets: Sequence[ScrapeTarget], now: float) -> None:
-        """Scrape all targets at the same time and take in what they say.
+        """Read all targets at the same time and take in what they say.
 
         Args:
             targets: the pods of the canary, of the stable, and of every revision that is being drained, ready or not,
                 as long as they have an address: what a pod counted before it was left out cannot be told later.
             now: seconds since the epoch.
         """
-        scraped = await self._scraper.scrape(targets, self.tick_length * _SCRAPE_SHARE)
-        self.observe(targets, scraped, now)
+        read = await self._source.read(targets, self.tick_length * _READING_SHARE)
+        self.observe(targets, read, now)
 
-    def observe(self, targets: Sequence[ScrapeTarget], scraped: Scraped, now: float) -> None:
-        """Take in a scrape that began at `now`."""
-        counters = {uid: answer for uid, answer in scraped.items() if isinstance(answer, PodCounters)}
-        counted = increments(self._references, counters)
-        before = self._scraped_at
-        # What a pod counted since a look before the settle time is not told apart from what came after it.
-        early = {uid for uid in counted if self._read_at.get(uid, now) < self._gatherer.settled}
-        late = before is not None and before >= self._gatherer.settled
-        self._remember(targets, counters, now)
-        self._drains.observe(targets, counters, counted, now)
-        self._stable.observe(targets, scraped, counted, now)
-        self._scraped_at = now
+    def observe(self, targets: Sequence[ScrapeTarget], read: Readings, now: float) -> None:
+        """Take in a reading that began at `now`."""
+        counters = {uid: answer for uid, answer in read.items() if isinstance(answer, PodCounters)}
+        counted, since = self._references.take(targets, counters, now)
+        before, self._read_at = self._read_at, now
+        if self._source.drains:
+            self._drains.observe(targets, counters, counted, now)
+        self._stable.observe(targets, read, counted, now)
         if self._canary is None:
             return
-        self._canary.observe(targets, scraped, counted, now)
-        self._seen += sum(counted[uid].counts.n for uid in self._canary.counters if uid in counted)
-        if self._weight > 0 and before is not None:
-            usable = {uid: one for uid, one in counted.items() if not (late and uid in early)}
-            mine = {uid: usable[uid] for uid in self._canary.counters if uid in usable}
-            others = {uid: usable[uid] for uid in self._stable.counters if uid in usable}
+        self._canary.observe(targets, read, counted, now)
+        # What a pod counted since a look before the settle time is not told apart from what came after it.
+        settled = self._gatherer.settled
+        late = before is not None and before >= settled
+        usable = {uid: one for uid, one in counted.items() if not (late and since[uid] < settled)}
+        self._count(counted)
+        if self._traffic.share > 0 and before is not None:
+            mine, others = _of(self._canary, usable), _of(self._stable, usable)
             self._step(self._gatherer.add(mine, others, before, now))
 
     def evidence(self) -> Evidence | None:
         """Return what is known now; None without a canary."""
-        if self._canary is None:
+        canary, now = self._canary, self._read_at
+        if canary is None:
             return None
-        problem, problem_message = self._problem()
+        problem = quality.Problem()
+        if self._traffic.share > 0 and now is not None:
+            problem = quality.problem(canary, self._stable, self._traffic, self.tick_length, now)
         view = verdict(self._analysis) if self._analysis is not None else None
         return Evidence(
-            revision=self._canary.revision,
+            revision=canary.revision,
             verdict=view.kind if view is not None else "Unknown",
             message=view.because if view is not None else "the canary has had no share of the traffic yet",
             metrics=view.metrics if view is not None else (),
             usable=self._usable,
             canary_requests=self._seen,
-            problem=problem,
-            problem_message=problem_message,
-            hung=self._hung(),
+            problem=problem.reason,
+            problem_message=problem.message,
+            hung=now is not None and quality.hung(canary, self._stable, self._timeout, now),
             state=self.state(),
         )
 
@@ -167,44 +173,21 @@ class Collector:
         """Return what a later Collector needs to go on; empty before there is any."""
         if self._analysis is None or self._canary is None:
             return ""
-        return json.dumps(
-            {
-                "version": _VERSION,
-                "canary": self._canary.revision,
-                "requests": self._seen,
-                "analysis": self._analysis.to_json(),
-            },
-            separators=(",", ":"),
-        )
+        return saved.Saved(self._canary.revision, self._seen, self._analysis).text()
 
     def _restore(self, text: str) -> None:
         try:
-            data = json.loads(text)
-            if data["version"] != _VERSION:
-                raise StateError(f"it has version {data['version']}, this program reads {_VERSION}")
-            if self._canary is None or data["canary"] != self._canary.revision:
-                raise StateError(f"it belongs to revision {data['canary']}")
-            self._analysis, self._seen = State.from_json(data["analysis"]), int(data["requests"])
-        except (StateError, ValueError, KeyError, TypeError) as error:
-            self._analysis, self._seen = None, 0
+            found = saved.load(text, self._canary.revision if self._canary else None)
+            self._analysis, self._seen = found.analysis, found.requests
+        except StateError as error:
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
 
-    def _remember(self, targets: Sequence[ScrapeTarget], counters: Mapping[str, PodCounters], now: float) -> None:
-        existing = {target.uid for target in targets}
-        self._read_at = {uid: at for uid, at in self._read_at.items() if uid in existing} | dict.fromkeys(counters, now)
-        self._references = {uid: old for uid, old in self._references.items() if uid in existing} | dict(counters)
-
-    def _stable_histogram(self) -> Histogram | None:
-        """Sum of the stable's successful answers since its pods started; None when the runtime has no histogram."""
-        if not self._histograms:
-            return None
-        pods = [self._references[uid] for uid in self._stable.counters]
-        bounds = max((pod.bounds for pod in pods), key=len, default=())
-        total = Histogram(bounds, (0,) * (len(bounds) + 1))
-        for pod in pods:
-            if pod.hist and pod.bounds == bounds:
-                total = total.plus(pod.hist)
-        return total
+    def _count(self, counted: Mapping[str, Increment]) -> None:
+        if self._canary is None:
+            return
+        mine = sum(one.counts.n for one in _of(self._canary, counted).values())
+        self._seen += mine
+        self._traffic.observe(mine, sum(one.counts.n for one in _of(self._stable, counted).values()))
 
     def _step(self, block: Block | None) -> None:
         if block is None or self._analysis is None:
@@ -213,27 +196,6 @@ class Collector:
         both = (sum(counts.n for counts in arm.values()) > 0 for arm in (block.canary, block.baseline))
         self._usable = self._usable or all(both)
 
-    def _problem(self) -> tuple[str, str]:
-        canary = self._canary
-        if canary is None or self._weight == 0 or self._scraped_at is None:
-            return "", ""
-        for arm in (canary, self._stable):
-            if arm.stale:
-                return "StaleMetrics", arm.stale_message()
-        patience = max(_NO_TRAFFIC_TICKS * self.tick_length, _NO_TRAFFIC_SECONDS)
-        idle = self._scraped_at - max(self._weight_since, canary.last_completion or 0.0)
-        if idle < patience or canary.waiting_since is not None:
-            return "", ""
-        message = (
-            f"revision {canary.revision} has a weight of {self._weight} % but has answered no request for "
-            f"{patience:.0f} s or longer: nothing can be said about it until requests come through the gateway"
-        )
-        return "NoTraffic", message
 
-    def _hung(self) -> bool:
-        canary, now = self._canary, self._scraped_at
-        if canary is None or now is None or canary.waiting_since is None or canary.missed:
-            return False
-        completed = self._stable.last_completion
-        others_complete = completed is not None and completed > canary.waiting_since
-        return now - canary.waiting_since >= self._timeout and others_complete
+def _of(arm: Arm, counted: Mapping[str, Increment]) -> dict[str, Increment]:
+    return {uid: counted[uid] for uid in arm.counters if uid in counted}

@@ -1,4 +1,4 @@
-"""What one scrape of one pod says, whatever its runtime."""
+"""What one reading of one pod says, whatever its runtime and wherever it was read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ class Trouble(StrEnum):
     MALFORMED = "Malformed"
     AMBIGUOUS = "Ambiguous"
     """Several services, and none is known to be the one that callers reach."""
+    STALE = "Stale"
+    """The source answers, but what it has about the pod is too old."""
+    UNKNOWN = "Unknown"
+    """The source answers, and knows nothing about the pod."""
+    SOURCE_DOWN = "SourceDown"
+    """The source itself does not answer; this says nothing about the pod."""
 
 
 class MetricsError(Exception):
@@ -40,3 +46,7 @@ class PodCounters:
     """Upper bounds of the buckets in seconds, rising, the infinite one left out."""
     in_flight: int = 0
     """Requests being worked on."""
+    rejected: int = 0
+    """Answers of the 4xx class, but 429."""
+    at: float | None = None
+    """When the pod counted so, seconds since the epoch; None where that is when it was read."""

@@ -8,7 +8,7 @@ from ekiben.rollout.observation import Drain
 
 from .counters import PodCounters
 from .increments import Increment
-from .scrape import ScrapeTarget
+from .source import ScrapeTarget
 
 
 class Drains:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ekiben.analysis import Counts
 
@@ -22,8 +22,9 @@ class Increment:
     def __add__(self, other: Increment) -> Increment:
         shared = common_bounds((self, other))
         mine, theirs = rebucket(self, shared), rebucket(other, shared)
-        hist = tuple(a + b for a, b in zip(mine, theirs, strict=True)) if mine and theirs else mine or theirs
-        counts = Counts(self.counts.n + other.counts.n, self.counts.errors + other.counts.errors, hist)
+        hist = tuple(x + y for x, y in zip(mine, theirs, strict=True)) if mine and theirs else mine or theirs
+        a, b = self.counts, other.counts
+        counts = Counts(a.n + b.n, a.errors + b.errors, hist, a.rejected + b.rejected)
         return Increment(counts, shared if hist else ())
 
 
@@ -36,7 +37,10 @@ def increment(before: PodCounters, now: PodCounters) -> Increment:
     else:
         # No answers before, or, with other bounds, nothing that could be told apart: only a reference.
         hist = now.hist if not before.hist else ()
-    counts = Counts(now.requests - before.requests, now.errors - before.errors, hist)
+    requests = now.requests - before.requests
+    # Where a server counts failures apart, they may come a moment before the request that failed.
+    errors = min(now.errors - before.errors, requests)
+    counts = Counts(requests, errors, hist, min(now.rejected - before.rejected, requests - errors))
     return Increment(counts, now.bounds if hist else ())
 
 
@@ -73,13 +77,11 @@ def rebucket(part: Increment, bounds: tuple[float, ...]) -> tuple[int, ...]:
 
 def counts_on(parts: Mapping[str, Increment], bounds: tuple[float, ...]) -> dict[str, Counts]:
     """Return pod uid -> counts, all histograms on the same bounds."""
-    return {
-        uid: Counts(part.counts.n, part.counts.errors, rebucket(part, bounds)) for uid, part in sorted(parts.items())
-    }
+    return {uid: replace(part.counts, hist=rebucket(part, bounds)) for uid, part in sorted(parts.items())}
 
 
 def _restarted(before: PodCounters, now: PodCounters) -> bool:
-    served = now.requests - now.errors, before.requests - before.errors
-    falls = now.errors < before.errors or served[0] < served[1] or sum(now.hist) < sum(before.hist)
+    falls = now.requests < before.requests or now.errors < before.errors or now.rejected < before.rejected
     same = before.bounds == now.bounds
-    return falls or (same and any(b < a for a, b in zip(before.hist, now.hist, strict=False)))
+    lower = same and any(b < a for a, b in zip(before.hist, now.hist, strict=False))
+    return falls or lower or sum(now.hist) < sum(before.hist)

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
+from ekiben.api.model import Runtime
 
-from . import bentoml
 from .counters import MetricsError, PodCounters, Trouble
-from .scrape import MAX_BODY, Parser, Scraped, ScrapeTarget, body_of, each
+from .dialects import has_histogram
+from .http import Asker
+from .page import parse
+from .scrape import MAX_BODY
+from .source import Readings, ScrapeTarget, each
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
@@ -24,25 +27,29 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _AT_ONCE = 16
 
 
-class ProxyScraper:
+class ProxySource:
     """Asks the API server to ask the pods."""
 
-    def __init__(self, api: ApiClient, parse: Parser = bentoml.parse, *, max_body: int = MAX_BODY) -> None:
+    interval = 0.0
+    drains = True
+
+    def __init__(self, api: ApiClient, *, max_body: int = MAX_BODY) -> None:
         """Prepare; `api` gives the server's address, its certificate and the credentials, and stays the caller's."""
         self._api = api
-        self._parse = parse
-        self._max_body = max_body
-        self._session: aiohttp.ClientSession | None = None
+        # A session of our own, since the client's follows redirects and reads bodies of any size.
+        self._http = Asker(at_once=_AT_ONCE, max_body=max_body, environment=True)
 
-    async def scrape(self, targets: Sequence[ScrapeTarget], timeout: float) -> Scraped:  # noqa: ASYNC109
+    async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
         """Return pod uid -> its counters, or why they are not known."""
         return await each(targets, timeout, self._read)
 
+    def histograms(self, runtime: Runtime) -> bool:
+        """Whether the runtime exports a latency histogram."""
+        return has_histogram(runtime)
+
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
     async def _read(self, target: ScrapeTarget) -> PodCounters:
         _, url, headers, *_ = await self._api.param_serialize(
@@ -50,28 +57,17 @@ class ProxyScraper:
         )
         headers["Accept-Encoding"] = "identity"
         configuration = self._api.configuration
-        # A session of our own, since the client's follows redirects and reads bodies of any size.
-        async with self._opened().get(
+        body = await self._http.ask(
+            "GET",
             url,
+            f"pod {target.name}",
             headers=headers,
-            allow_redirects=False,
             ssl=self._api.rest_client.ssl_context,
             server_hostname=configuration.tls_server_name or None,
             proxy=configuration.proxy or None,
             proxy_headers=configuration.proxy_headers or None,
-        ) as response:
-            return self._parse(await body_of(response, target.name, self._max_body))
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_AT_ONCE),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=True,
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
-        return self._session
+        )
+        return parse(body, target.runtime)
 
 
 def proxy_path(target: ScrapeTarget) -> str:
@@ -85,4 +81,4 @@ def proxy_path(target: ScrapeTarget) -> str:
             Trouble.REFUSED, f"not the name of a pod: {target.namespace!r}/{target.name!r} port {target.port}"
         )
     namespace, pod = quote(target.namespace, safe=""), quote(target.name, safe="")
-    return f"/api/v1/namespaces/{namespace}/pods/{pod}:{target.port}/proxy/metrics"
+    return f"/api/v1/namespaces/{namespace}/pods/{pod}:{target.port}/proxy{quote(target.path)}"

@@ -1,107 +1,41 @@
-"""Reading the counters of pods over the network."""
+"""Reading the counters of pods from the pods themselves."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import Protocol, Self
+from typing import Self
 
-import aiohttp
 from yarl import URL
 
-from . import bentoml
+from ekiben.api.model import Runtime
+
 from .counters import MetricsError, PodCounters, Trouble
+from .dialects import has_histogram
+from .http import Asker
+from .page import parse
+from .source import Readings, ScrapeTarget, each
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a /metrics page. Every path that was ever asked for is in it; 4 MiB hold about a thousand of them."""
-_CHUNK = 65536
 _AT_ONCE = 64
 
-Parser = Callable[[bytes], PodCounters]
-Scraped = Mapping[str, PodCounters | MetricsError]
 
+class DirectSource:
+    """Asks the pods, at the IP address that their Pod object gives."""
 
-@dataclass(frozen=True)
-class ScrapeTarget:
-    """A pod whose counters are to be read."""
+    interval = 0.0
+    drains = True
 
-    uid: str
-    name: str
-    namespace: str
-    ip: str
-    port: int
-    revision: str
-
-
-class Scraper(Protocol):
-    """A way to reach pods."""
-
-    async def scrape(self, targets: Sequence[ScrapeTarget], timeout: float) -> Scraped:  # noqa: ASYNC109
-        """Return pod uid -> its counters, or why they are not known. Raises nothing."""
-
-    async def close(self) -> None:
-        """Close the connections."""
-
-
-async def each(
-    targets: Sequence[ScrapeTarget],
-    timeout: float,  # noqa: ASYNC109  (each pod has it to itself)
-    read: Callable[[ScrapeTarget], Awaitable[PodCounters]],
-) -> Scraped:
-    """Read all targets at the same time, each within the timeout (seconds); one that fails hurts nobody else."""
-
-    async def one(target: ScrapeTarget) -> PodCounters | MetricsError:
-        try:
-            async with asyncio.timeout(timeout):
-                return await read(target)
-        except MetricsError as error:
-            return error
-        except TimeoutError:
-            return MetricsError(Trouble.TIMEOUT, f"pod {target.name} did not answer within {timeout:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return MetricsError(Trouble.UNREACHABLE, f"pod {target.name} cannot be reached: {error}")
-
-    outcomes = await asyncio.gather(*(one(target) for target in targets))
-    return {target.uid: outcome for target, outcome in zip(targets, outcomes, strict=True)}
-
-
-async def body_of(response: aiohttp.ClientResponse, pod: str, most: int = MAX_BODY) -> bytes:
-    """Return the body of an answer.
-
-    Raises:
-        MetricsError: Refused unless it is a plain 200, TooLarge beyond `most` bytes.
-    """
-    if response.status != 200:
-        raise MetricsError(Trouble.REFUSED, f"pod {pod} answered {response.status} instead of its metrics")
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise MetricsError(Trouble.REFUSED, f"pod {pod} sent its metrics in an encoding that was not asked for")
-    parts, size = [], 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > most:
-            response.close()
-            raise MetricsError(Trouble.TOO_LARGE, f"the metrics of pod {pod} are larger than {most} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
-
-
-class DirectScraper:
-    """Asks the pods themselves, at the IP address that their Pod object gives."""
-
-    def __init__(self, parse: Parser = bentoml.parse, *, max_body: int = MAX_BODY, loopback: bool = False) -> None:
-        """Prepare; the session opens with the first scrape.
+    def __init__(self, *, max_body: int = MAX_BODY, loopback: bool = False) -> None:
+        """Prepare.
 
         Args:
-            parse: reads a /metrics page.
             max_body: bytes that are read at most.
             loopback: ask 127.0.0.0/8 and ::1 too, where no pod of a cluster is.
         """
-        self._parse = parse
-        self._max_body = max_body
         self._loopback = loopback
-        self._session: aiohttp.ClientSession | None = None
+        self._http = Asker(at_once=_AT_ONCE, per_host=1, max_body=max_body)
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,22 +43,21 @@ class DirectScraper:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def scrape(self, targets: Sequence[ScrapeTarget], timeout: float) -> Scraped:  # noqa: ASYNC109
+    async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
         """Return pod uid -> its counters, or why they are not known."""
         return await each(targets, timeout, self._read)
 
+    def histograms(self, runtime: Runtime) -> bool:
+        """Whether the runtime exports a latency histogram."""
+        return has_histogram(runtime)
+
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
     async def _read(self, target: ScrapeTarget) -> PodCounters:
         url = address(target, loopback=self._loopback)
-        if self._session is None:
-            self._session = _session()
-        async with self._session.get(url, allow_redirects=False) as response:
-            return self._parse(await body_of(response, target.name, self._max_body))
+        return parse(await self._http.ask("GET", url, f"pod {target.name}"), target.runtime)
 
 
 def address(target: ScrapeTarget, *, loopback: bool = False) -> URL:
@@ -140,16 +73,4 @@ def address(target: ScrapeTarget, *, loopback: bool = False) -> URL:
     forbidden = ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_loopback and not loopback)
     if forbidden or not 0 < target.port < 65536:
         raise MetricsError(Trouble.REFUSED, f"pod {target.name} is not asked at {target.ip} port {target.port}")
-    return URL.build(scheme="http", host=str(ip), port=target.port, path="/metrics")
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_AT_ONCE, limit_per_host=1, use_dns_cache=False),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": "text/plain", "Accept-Encoding": "identity"},
-        auto_decompress=False,
-        # The environment of the operator says nothing about how pods are reached.
-        trust_env=False,
-        timeout=aiohttp.ClientTimeout(total=None),
-    )
+    return URL.build(scheme="http", host=str(ip), port=target.port, path=target.path)

@@ -1,0 +1,109 @@
+"""Samples of one pod -> its counters."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf, isfinite
+
+from .counters import MetricsError, PodCounters, Trouble
+from .dialects import Slot
+
+_MOST_BOUNDS = 64
+_NOT_A_LETTER = re.compile(r"[^a-z0-9]")
+
+
+@dataclass
+class _Sums:
+    """Counters of one service of a server."""
+
+    requests: float = 0
+    errors: float = 0
+    rejected: float = 0
+    in_flight: float = 0
+    upto: dict[float, float] = field(default_factory=lambda: defaultdict(float))
+    """Upper bound -> answers that took at most so long."""
+
+    def add(self, slot: Slot, value: float) -> None:
+        """Add one sample."""
+        if slot.in_flight:
+            self.in_flight += value
+            return
+        if value < 0:
+            raise MetricsError(Trouble.MALFORMED, f"a counter is below zero: {value:g}")
+        if slot.bound is not None:
+            self.upto[slot.bound] += value
+            return
+        if slot.requests:
+            self.requests += value
+        if slot.errors:
+            self.errors += value
+        if slot.rejected:
+            self.rejected += value
+
+    def counters(self, at: float | None) -> PodCounters:
+        """Return the sums as whole numbers."""
+        return PodCounters(
+            requests=round(self.requests),
+            errors=round(self.errors),
+            rejected=round(self.rejected),
+            hist=_buckets(self.upto),
+            bounds=tuple(sorted(bound for bound in self.upto if bound < inf)),
+            # A worker that was killed can leave the sum of the gauges below zero.
+            in_flight=max(0, round(self.in_flight)),
+            at=at,
+        )
+
+
+def tally(samples: Iterable[tuple[Slot, float]], at: float | None = None, entry: str | None = None) -> PodCounters:
+    """Return a pod's counters; none at all where there are no samples.
+
+    Args:
+        samples: what a series adds to, and its value.
+        at: when the pod counted so, where that is not now.
+        entry: name of the service that callers reach, on a server of several; by default the one named like the
+            bundle that they were packed into.
+
+    Raises:
+        MetricsError: Malformed, or Ambiguous where no service of several is named like the bundle.
+    """
+    services: dict[tuple[str, str], _Sums] = {}
+    for slot, value in samples:
+        if not isfinite(value):
+            raise MetricsError(Trouble.MALFORMED, f"not a finite number: {value}")
+        sums = services.get(slot.entry)
+        if sums is None:
+            sums = services[slot.entry] = _Sums()
+        sums.add(slot, value)
+    return _entry(services, entry).counters(at) if services else PodCounters(at=at)
+
+
+def _buckets(upto: dict[float, float]) -> tuple[int, ...]:
+    if not upto:
+        return ()
+    if inf not in upto or len(upto) > _MOST_BOUNDS + 1:
+        raise MetricsError(Trouble.MALFORMED, f"a latency histogram of {len(upto)} buckets, which cannot be")
+    rising = [0, *(round(upto[bound]) for bound in sorted(upto))]
+    counts = tuple(high - low for low, high in pairwise(rising))
+    if min(counts) < 0:
+        raise MetricsError(Trouble.MALFORMED, "the buckets of the latency histogram do not rise")
+    return counts
+
+
+def _entry(services: dict[tuple[str, str], _Sums], entry: str | None) -> _Sums:
+    if len(services) == 1:
+        return next(iter(services.values()))
+    for (bundle, service), sums in services.items():
+        if _plain(service) == _plain(entry if entry is not None else bundle):
+            return sums
+    names = ", ".join(sorted(service for _, service in services))
+    raise MetricsError(
+        Trouble.AMBIGUOUS, f"the bento has several services ({names}) and none is named like it: its entry is unknown"
+    )
+
+
+def _plain(name: str) -> str:
+    return _NOT_A_LETTER.sub("", name.lower())
