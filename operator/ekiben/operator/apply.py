@@ -5,32 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ekiben.api.base import KIND
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError
-from ekiben.cluster.kinds import Kind
+from ekiben.cluster.errors import ForbiddenError, InvalidError
 from ekiben.objects import autoscaler, deployment, httproute, service
-from ekiben.objects.compare import differs
-from ekiben.objects.meta import foreign
 from ekiben.objects.names import child_name
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
 from ekiben.rollout.plan import Action
 
-from .pods import owner
 from .world import Json, World
+from .writes import BlockedError, Writer
 
-
-class BlockedError(Exception):
-    """The API server refuses an action, and will until somebody changes something."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-        self.new = False
-        """Not told in the status before."""
+__all__ = ["Applier", "BlockedError", "split"]
 
 
 class Applier:
@@ -39,7 +26,7 @@ class Applier:
     def __init__(self, cluster: Cluster, rendering: Rendering, count: Callable[[str], None]) -> None:
         self._cluster = cluster
         self._rendering = rendering
-        self._count = count
+        self._writes = Writer(cluster, count)
 
     async def act(self, world: World, actions: tuple[Action, ...]) -> None:
         """Carry out the actions in order; the first that fails ends it.
@@ -66,63 +53,31 @@ class Applier:
             case plan.EnsureAutoscaler():
                 desired = autoscaler.render(world.resource, action.revision, action.min_replicas, action.max_replicas)
                 live = world.autoscalers.get(action.revision)
-                world.autoscalers[action.revision] = await self._ensure(world, kinds.AUTOSCALER, desired, live)
+                world.autoscalers[action.revision] = await self._writes.ensure(world, kinds.AUTOSCALER, desired, live)
             case plan.DeleteAutoscaler():
-                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+                await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
             case plan.SetWeights():
                 desired = httproute.render(world.resource, self._rendering, action.weights)
-                world.route = await self._ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+                world.route = await self._writes.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
             case plan.EnsureStableService():
                 await self._ensure_service(world, service.render_stable(world.resource, action.revision))
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
-                await self._delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
-                await self._delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
-                await self._delete(world, kinds.SERVICE, world.services.pop(name, None))
+                await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+                await self._writes.delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
+                await self._writes.delete(world, kinds.SERVICE, world.services.pop(name, None))
 
     async def _ensure_revision(self, world: World, action: plan.EnsureRevision) -> None:
         if action.revision not in world.deployments:
             desired = deployment.render(world.resource, action.revision, action.number, action.model, action.replicas)
             # Made, not applied: a later apply without `replicas` would give that field up, and with it take it from
             # the autoscaler.
-            world.deployments[action.revision] = await self._create(world, kinds.DEPLOYMENT, desired)
+            world.deployments[action.revision] = await self._writes.create(world, kinds.DEPLOYMENT, desired)
         await self._ensure_service(world, service.render(world.resource, action.revision))
 
     async def _ensure_service(self, world: World, desired: Json) -> None:
         name = desired["metadata"]["name"]
-        world.services[name] = await self._ensure(world, kinds.SERVICE, desired, world.services.get(name))
-
-    async def _create(self, world: World, kind: Kind, desired: Json) -> Json:
-        namespace, name = world.resource.metadata.namespace, desired["metadata"]["name"]
-        try:
-            made = await self._cluster.create(kind, namespace, desired)
-        except ConflictError:
-            await self._refuse_foreign(world, kind, name)
-            raise
-        self._count(f"create {kind.kind}")
-        return made
-
-    async def _ensure(self, world: World, kind: Kind, desired: Json, live: Json | None) -> Json:
-        """Apply an object unless it is as it should be; one that was read is written only if it has not changed."""
-        if live is not None and not differs(desired, live):
-            return live
-        if live is None:
-            # Apply would take over an object of this name that somebody else made.
-            await self._refuse_foreign(world, kind, desired["metadata"]["name"])
-        version = live["metadata"]["resourceVersion"] if live else ""
-        made = await self._cluster.apply(kind, world.resource.metadata.namespace, desired, version)
-        self._count(f"apply {kind.kind}")
-        return made
-
-    async def _refuse_foreign(self, world: World, kind: Kind, name: str) -> None:
-        found = await self._cluster.find(kind, world.resource.metadata.namespace, name)
-        problem = foreign({"kind": kind.kind, **found}, world.resource) if found else None
-        former = owner(found, KIND) if found else None
-        if problem and former and former[0] == world.resource.metadata.name:
-            # Of a ModelDeployment that had this name before: it is about to be collected.
-            raise ConflictError(f"{problem} (it is being removed)")
-        if problem:
-            raise BlockedError("NameTaken", problem)
+        world.services[name] = await self._writes.ensure(world, kinds.SERVICE, desired, world.services.get(name))
 
     async def _scale(self, world: World, action: plan.Scale) -> None:
         live = world.deployments.get(action.revision)
@@ -137,14 +92,7 @@ class Applier:
             "metadata": {**meta, "resourceVersion": scale["metadata"]["resourceVersion"]},
             "spec": {**live["spec"], "replicas": action.replicas},
         }
-        self._count("scale Deployment")
-
-    async def _delete(self, world: World, kind: Kind, live: Json | None) -> None:
-        if live is None:
-            return
-        meta = live["metadata"]
-        await self._cluster.delete(kind, world.resource.metadata.namespace, meta["name"], meta["uid"])
-        self._count(f"delete {kind.kind}")
+        self._writes.count("scale Deployment")
 
 
 def split(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
