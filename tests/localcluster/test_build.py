@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ekiben.localcluster import build
+from ekiben.localcluster import build, extras
 
 
 @pytest.fixture
@@ -60,3 +60,12 @@ def test_what_other_versions_left_is_removed(tmp_path):
         (tmp_path / name / "bin").mkdir(parents=True)
     build.remove_siblings(tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_tool_of_the_tests_is_told_apart_by_its_locks(tmp_path, monkeypatch):
+    before = extras.key("prometheus")
+    copy = shutil.copytree(extras.EXTRAS, tmp_path / "extras")
+    monkeypatch.setattr(extras, "EXTRAS", copy)
+    assert extras.key("prometheus") == before
+    (copy / "prometheus/go.sum").write_text("")
+    assert extras.key("prometheus") != before

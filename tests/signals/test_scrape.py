@@ -1,12 +1,11 @@
 """Sources against servers on loopback that behave and misbehave."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 from kubernetes.aio import client
+from tests.signals.servers import Handler, serving
 
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
 from ekiben.signals.proxy import ProxySource, proxy_path
@@ -16,26 +15,10 @@ from ekiben.signals.source import ScrapeTarget
 BODY = b"""# TYPE bentoml_service_request_total counter
 bentoml_service_request_total{endpoint="/predict",http_response_code="200",runner_name="Iris",service_name="iris"} 7
 """
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def target(port: int, uid: str = "a", ip: str = "127.0.0.1", name: str = "iris-1") -> ScrapeTarget:
     return ScrapeTarget(uid, name, "shop", ip, port, "r1")
-
-
-@asynccontextmanager
-async def serving(handler: Handler):
-    """A server on a free port of loopback that hands everything to one handler; yields its port."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 async def fine(_: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ import resource
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,13 +83,18 @@ def ensure(cache: Path, progress: Progress) -> Parts:
     target = cache / "parts" / key()
     target.parent.mkdir(parents=True, exist_ok=True)
     with step(progress, "Go toolchain"):
-        go = _toolchain(cache)
+        go = toolchain(cache)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as temporary:
         folder = Path(temporary) / "parts"
         sources = Path(temporary) / "src"
         shutil.copytree(PARTS, sources)
         (folder / "bin").mkdir(parents=True)
-        timings = {name: _build(go, name, sources / name, folder / "bin", cache, progress) for name in _MODULES}
+        timings = {
+            name: compile_module(
+                go, Module(name, packages, _SHOWN[name]), sources / name, folder / "bin", cache, progress
+            )
+            for name, packages in _MODULES.items()
+        }
         for built, name in _BINARIES.items():
             (folder / "bin" / built).rename(folder / "bin" / name)
         for name in _COMMANDS:
@@ -108,7 +114,26 @@ def remove_siblings(folder: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _build(go: Path, name: str, source: Path, target: Path, cache: Path, progress: Progress) -> dict[str, float]:
+@dataclass(frozen=True)
+class Module:
+    """What is compiled of one Go module."""
+
+    name: str
+    packages: Sequence[str]
+    shown: Sequence[str]
+    """What people call it."""
+    tags: str = _TAGS
+
+
+def compile_module(
+    go: Path, module: Module, source: Path, target: Path, cache: Path, progress: Progress
+) -> dict[str, float]:
+    """Compile a module's programs into `target`; returns how long that took.
+
+    Raises:
+        ClusterError: it cannot be downloaded or does not compile.
+    """
+    name, packages = module.name, module.packages
     extra = {
         "GOMODCACHE": str(cache / "go" / "mod"),
         "GOCACHE": str(cache / "go" / "build"),
@@ -126,7 +151,7 @@ def _build(go: Path, name: str, source: Path, target: Path, cache: Path, progres
         # Lists what is compiled, and so downloads that and no more.
         run(
             name,
-            [go, "list", "-deps", *_MODULES[name]],
+            [go, "list", "-deps", "-tags", module.tags, *packages],
             extra=extra,
             cwd=source,
             direct=False,
@@ -135,9 +160,19 @@ def _build(go: Path, name: str, source: Path, target: Path, cache: Path, progres
         )
     downloaded = time.monotonic()
     variables = f"-X {_VERSION}.gitVersion={KUBERNETES_VERSION} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36"
-    options = ["-trimpath", "-pgo=off", "-tags", _TAGS, _GCFLAGS, "-ldflags", f"-s -w {variables}", "-o", f"{target}/"]
-    with step(progress, f"Compiling {name} ({', '.join(_SHOWN[name])})"):
-        run(name, [go, "build", *options, *_MODULES[name]], extra=extra, cwd=source, direct=False, timeout=3600)
+    options = [
+        "-trimpath",
+        "-pgo=off",
+        "-tags",
+        module.tags,
+        _GCFLAGS,
+        "-ldflags",
+        f"-s -w {variables}",
+        "-o",
+        f"{target}/",
+    ]
+    with step(progress, f"Compiling {name} ({', '.join(module.shown)})"):
+        run(name, [go, "build", *options, *packages], extra=extra, cwd=source, direct=False, timeout=3600)
     return {
         "download_seconds": round(downloaded - began, 1),
         "compile_seconds": round(time.monotonic() - downloaded, 1),
@@ -152,7 +187,7 @@ _SHOWN = {
 }
 
 
-def _toolchain(cache: Path) -> Path:
+def toolchain(cache: Path) -> Path:
     """Return a Go that is new enough: the installed one, else the pinned wheel."""
     installed = shutil.which("go")
     if installed is not None:

@@ -1,0 +1,188 @@
+"""Counters from a real Prometheus server, and what its silence means."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from tests.signals.servers import FakePod, Prometheus, prometheus, serving
+
+from ekiben.api.model import Runtime
+from ekiben.localcluster import extras
+from ekiben.localcluster.progress import Lines
+from ekiben.localcluster.settings import cache_folder
+from ekiben.signals.counters import MetricsError, PodCounters, Trouble
+from ekiben.signals.prometheus import PrometheusSource, moments
+from ekiben.signals.prometheus_api import PrometheusApi, Series, Server
+from ekiben.signals.source import ScrapeTarget
+
+INTERVAL = 0.25
+
+
+def target(name: str, namespace: str = "shop", uid: str = "") -> ScrapeTarget:
+    return ScrapeTarget(uid or name, name, namespace, "10.0.0.1", 3000, "r1")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    binary: Path = extras.ensure("prometheus", cache_folder(), Lines())
+    with prometheus(binary, tmp_path_factory.mktemp("prometheus"), f"{int(INTERVAL * 1000)}ms") as running:
+        yield running
+
+
+@pytest.fixture
+async def pods(server: Prometheus):
+    """Two pods that the server scrapes."""
+    one, two = FakePod(100), FakePod(50)
+    async with serving(one.answer) as first, serving(two.answer) as second:
+        one.port, two.port = first, second
+        server.scrape({"iris-1": first, "iris-2": second}, run=str(first))
+        await until(lambda: one.scrapes > 2 and two.scrapes > 2)
+        yield one, two
+
+
+@pytest.fixture
+async def source(server: Prometheus):
+    made = PrometheusSource(PrometheusApi(Server(server.url)), INTERVAL)
+    yield made
+    await made.close()
+
+
+async def until(condition, seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not (result := condition()) or (asyncio.iscoroutine(result) and not await result):
+            await asyncio.sleep(0.02)
+
+
+async def read(source: PrometheusSource, *names: str) -> dict[str, PodCounters | MetricsError]:
+    return dict(await source.read([target(name) for name in names], 5))
+
+
+async def settled(source: PrometheusSource, name: str, requests: int) -> PodCounters:
+    async with asyncio.timeout(20):
+        while True:
+            found = (await read(source, name))[name]
+            if isinstance(found, PodCounters) and found.requests >= requests:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_the_counters_of_pods_are_read(source, pods):
+    got = await read(source, "iris-1", "iris-2")
+    assert replace(got["iris-1"], at=None) == PodCounters(100, 0, (100, 0, 0), (0.1, 1.0))
+    assert got["iris-2"].requests == 50
+    assert 0 <= time.time() - got["iris-1"].at <= 4 * INTERVAL
+
+
+async def test_what_a_pod_counts_is_seen_once_also_over_restarts_between_two_readings(source, pods):
+    one, _ = pods
+    before = (await read(source, "iris-1"))["iris-1"].requests
+    one.requests, one.errors = 130, 10
+    now = await settled(source, "iris-1", before + 30)
+    assert (now.requests - before, now.errors) == (30, 10)
+    # It starts anew and is scraped, and counts beyond what it had before anybody looks again.
+    seen = one.scrapes
+    one.requests, one.errors = 5, 1
+    await until(lambda: one.scrapes > seen + 1)
+    one.requests, one.errors = 400, 50
+    now = await settled(source, "iris-1", before + 30 + 400)
+    assert (now.requests - before, now.errors) == (430, 60)
+    again = (await read(source, "iris-1"))["iris-1"]
+    assert again.requests == now.requests
+
+
+async def test_a_pod_that_was_asked_nothing_has_counted_nothing(server, source):
+    idle = FakePod()
+    async with serving(idle.answer) as port:
+        server.scrape({"idle": port})
+        await until(lambda: idle.scrapes > 2)
+        got = await read(source, "idle")
+    assert replace(got["idle"], at=None) == PodCounters()
+
+
+async def test_a_pod_that_is_not_scraped_is_unknown(source, pods):
+    got = (await read(source, "nowhere-1"))["nowhere-1"]
+    assert got.trouble is Trouble.UNKNOWN
+    assert "is it scraped" in str(got)
+
+
+async def test_a_pod_that_stops_answering_becomes_stale(source, pods):
+    one, _ = pods
+    assert (await read(source, "iris-1"))["iris-1"].requests
+    one.down = True
+
+    async def stale() -> bool:
+        found = (await read(source, "iris-1"))["iris-1"]
+        return isinstance(found, MetricsError) and found.trouble is Trouble.STALE
+
+    await until(stale)
+    assert isinstance((await read(source, "iris-2"))["iris-2"], PodCounters)
+
+
+async def test_two_scrapers_of_one_pod_do_not_double_it(server, source):
+    pod = FakePod(70)
+    async with serving(pod.answer) as port:
+        # The same pod under two addresses: two instances to the server.
+        groups = (
+            f'[{{"targets":["127.0.0.1:{port}","localhost:{port}"],"labels":{{"namespace":"shop","pod":"twice"}}}}]'
+        )
+        server.targets.write_text(groups)
+        await until(lambda: pod.scrapes > 8)
+        assert (await read(source, "twice"))["twice"].requests == 70
+
+
+@pytest.mark.parametrize("name", ['iris"} or vector(1) #', "a|b", ".*", "Iris", "a\nb", ""])
+async def test_what_is_no_name_reaches_no_query(source, name):
+    for hostile in (target(name, uid="x"), target("iris-1", namespace=name, uid="x")):
+        got = (await source.read([hostile], 5))["x"]
+        assert got.trouble is Trouble.REFUSED
+
+
+async def test_a_server_that_is_away_is_the_sources_fault(server):
+    async def broken(_: web.Request) -> web.Response:
+        return web.Response(status=500, text="{}")
+
+    async def nonsense(_: web.Request) -> web.Response:
+        return web.Response(text='{"status":"success","data":{"resultType":"vector","result":[]}}')
+
+    async def silent(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    for handler in (broken, nonsense, silent):
+        async with serving(handler) as port:
+            source = PrometheusSource(PrometheusApi(Server(f"http://127.0.0.1:{port}")), INTERVAL)
+            got = (await source.read([target("iris-1")], 0.3))["iris-1"]
+            await source.close()
+        assert got.trouble is Trouble.SOURCE_DOWN, handler
+        assert "Prometheus at http://127.0.0.1" in str(got)
+
+
+async def test_the_token_is_read_anew_for_each_request(tmp_path):
+    seen = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response(text='{"status":"success","data":{"resultType":"matrix","result":[]}}')
+
+    token = tmp_path / "token"
+    async with serving(handler) as port:
+        api = PrometheusApi(Server(f"http://127.0.0.1:{port}/below/", token_file=str(token)))
+        for text in ("first\n", "second\n"):
+            token.write_text(text)
+            assert await api.samples('{a="b"}[1ms]', 1.0) == []
+        await api.close()
+    assert seen == ["Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize("url", ["", "prometheus:9090", "file:///etc/passwd", "http://", "http://a/?b=c"])
+def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(ValueError, match="not the URL"):
+        PrometheusApi(Server(url))
+
+
+def test_a_failed_scrape_is_no_page():
+    up = Series({"__name__": "up", "job": "j"}, ((1.0, 1.0), (2.0, 0.0), (3.0, 1.0)))
+    assert [one.at for one in moments([up], Runtime.BENTOML)] == [1.0, 3.0]
