@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
+from pydantic import ValidationError
+
 from .base import Resource
 from .modeldeployment import Metadata
 from .rollout import Rollout
 from .rules import Rule
+from .status import RolloutStatus
 
 POLICY_KIND = "RolloutPolicy"
 POLICY_PLURAL = "rolloutpolicies"
@@ -69,6 +72,17 @@ def merged(own: Rollout, shared: Rollout | None) -> Rollout:
     if shared is None:
         return own
     return Rollout.model_validate(_over(_written(shared), _written(own)))
+
+
+def in_force(running: RolloutStatus | None, spec: Rollout) -> Rollout:
+    """Return the policy of the running rollout as it was written down when that began; `spec` where none runs."""
+    if running is None or not running.policy:
+        return spec
+    try:
+        return Rollout.model_validate(running.policy)
+    except ValidationError:
+        # Written by a newer operator, before a downgrade in mid-rollout.
+        return spec
 
 
 def _written(rollout: Rollout) -> dict[str, Any]:

@@ -6,14 +6,14 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 
 from .connection import Source
-from .errors import ClusterError, NotFoundError, UnavailableError, error_from
+from .errors import ClusterError, ConflictError, InvalidError, NotFoundError, UnavailableError, error_from
 from .kinds import Kind
 
 FIELD_MANAGER = "ekiben"
@@ -26,6 +26,8 @@ _LIST_TIMEOUT = 30.0
 _PAGE = 500
 _BACKOFFS = (0.2, 0.6, 1.8)
 _LONGEST_RETRY_AFTER = 5.0
+# What the API server answers, with 422, where a JSON patch does not fit: a test in it failed, or a path is not there.
+_UNFIT = "the server rejected our request due to an error in our request"
 
 
 class Cluster:
@@ -125,6 +127,17 @@ class Cluster:
         path = kind.path(namespace, name)
         return await self._request("patch", kind, "PATCH", path, query, patch, "application/merge-patch+json")
 
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Json]) -> Json:
+        """JSON patch; Conflict where it does not fit: the object is no longer the one that was read."""
+        query = {"fieldManager": FIELD_MANAGER}
+        path = kind.path(namespace, name)
+        try:
+            return await self._request("patch", kind, "PATCH", path, query, operations, "application/json-patch+json")
+        except InvalidError as error:
+            if _UNFIT in error.message:
+                raise ConflictError(error.message, error.code) from error
+            raise
+
     async def replace(self, kind: Kind, namespace: str, body: Json, subresource: str = "") -> Json:
         """Write the object, or its status, back; Conflict where it is no longer the one that was read."""
         path = kind.path(namespace, body["metadata"]["name"], subresource)
@@ -159,7 +172,7 @@ class Cluster:
         method: str,
         path: str,
         query: dict[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | Sequence[Json] | None = None,
         content_type: str = "application/json",
         *,
         timeout: float = _TIMEOUT,  # noqa: ASYNC109 - handed to aiohttp
@@ -183,7 +196,7 @@ class Cluster:
         method: str,
         path: str,
         query: dict[str, str],
-        body: Json | None,
+        body: Json | Sequence[Json] | None,
         content_type: str,
         timeout: float,  # noqa: ASYNC109
         what: str,
@@ -216,7 +229,7 @@ async def _send(
     method: str,
     path: str,
     query: dict[str, str],
-    body: Json | None,
+    body: Json | Sequence[Json] | None,
     content_type: str,
     timeout: float,  # noqa: ASYNC109
     what: str,

@@ -1,4 +1,4 @@
-"""The HTTPRoute of a model: what callers ask goes to the revisions by weight, what the server tells stays inside."""
+"""The HTTPRoutes of a model: what callers ask goes to the revisions by weight, what the server tells stays inside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.rollout import Testers
 
+from . import hostnames
 from .meta import metadata
 from .names import child_name, revision_from
 from .runtime import server_of
@@ -14,48 +16,66 @@ from .service import PORT
 from .settings import Settings
 
 GROUP = "gateway.networking.k8s.io"
+MIRROR = "RequestMirror"
 # Gateway API has no filter that answers by itself. The server answers 404 here, at the cost of one request.
 _NOWHERE = "/.not-served-here"
 
+Json = dict[str, Any]
 
-def render(resource: ModelDeployment, settings: Settings, weights: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    """Return the HTTPRoute with these (revision, per cent) backends, the stable one first."""
-    traffic = resource.spec.traffic
+
+def render(
+    resource: ModelDeployment,
+    settings: Settings,
+    weights: Sequence[tuple[str, int]],
+    mirror: tuple[str, int] | None = None,
+    testers: tuple[Testers, str] | None = None,
+) -> Json:
+    """Return the HTTPRoute with these (revision, per cent) backends, the stable one first.
+
+    `mirror` is the (revision, per cent) that gets copies, `testers` who reaches which revision whatever its weight.
+    The rule with the weights is the last one.
+    """
     backends = [_backend(resource.metadata.name, revision, weight) for revision, weight in weights]
-    timeouts = {"request": traffic.timeout}
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "HTTPRoute",
-        "metadata": metadata(resource, resource.metadata.name),
-        "spec": {
-            "parentRefs": parent_refs(resource, settings),
-            "hostnames": hostnames(resource, settings),
-            "rules": [
-                # The same backends and weights: which revision answers stays a matter of chance for every request.
-                {
-                    "matches": [_prefix(path) for path in _private_paths(resource)],
-                    "filters": [_rewrite({"type": "ReplaceFullPath", "replaceFullPath": _NOWHERE})],
-                    "backendRefs": backends,
-                    "timeouts": timeouts,
-                },
-                {
-                    "matches": [_prefix(traffic.path.rstrip("/") or "/")],
-                    "filters": _strip_prefix(traffic.path),
-                    "backendRefs": backends,
-                    "timeouts": timeouts,
-                },
-            ],
-        },
-    }
+    # The private paths have the same backends: which revision answers stays a matter of chance for every request.
+    rules = [_private(resource, backends)]
+    if testers is not None:
+        rules.append(_testers(resource, *testers))
+    rules.append(_public(resource, backends, mirror))
+    spec = {"hostnames": hostnames.of(resource, settings), "rules": rules}
+    return _route(resource, resource.metadata.name, parent_refs(resource, settings), spec)
 
 
-def hostnames(resource: ModelDeployment, settings: Settings) -> list[str]:
-    """Return the hostnames that reach the model."""
-    meta = resource.metadata
-    return list(resource.spec.traffic.hostnames or [f"{meta.name}.{meta.namespace}.{settings.domain}"])
+def render_preview(
+    resource: ModelDeployment, parents: Sequence[Mapping[str, Any]], hostname: str, revision: str
+) -> Json:
+    """Return the HTTPRoute by which a hostname of its own reaches a revision before it has any weight."""
+    backends = [_backend(resource.metadata.name, revision, 100)]
+    spec = {"hostnames": [hostname], "rules": [_private(resource, backends), _public(resource, backends, None)]}
+    return _route(resource, preview_name(resource.metadata.name), parents, spec)
 
 
-def parent_refs(resource: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+def reweighted(resource: ModelDeployment, live: Mapping[str, Any], weights: Sequence[tuple[str, int]]) -> Json:
+    """Return an HTTPRoute as it is, with other weights, no testers and no copies: of a route that is being left."""
+    name, spec = resource.metadata.name, live["spec"]
+    backends = [_backend(name, revision, weight) for revision, weight in weights]
+    rules = [
+        {
+            **rule,
+            "filters": [one for one in rule.get("filters") or () if mirrored_by(name, one) is None],
+            "backendRefs": backends,
+        }
+        for rule in spec.get("rules") or ()
+        if not _for_testers(rule)
+    ]
+    return _route(resource, name, spec["parentRefs"], {"hostnames": spec["hostnames"], "rules": rules})
+
+
+def preview_name(name: str) -> str:
+    """Return the name of a resource's preview route; no revision's, whose letters spell no word."""
+    return f"{name}-preview"
+
+
+def parent_refs(resource: ModelDeployment, settings: Settings) -> list[Json]:
     """Return the Gateways that the route attaches to; a reference without a namespace means the resource's own."""
     wanted = resource.spec.traffic.parent_refs
     if wanted is None:
@@ -65,39 +85,129 @@ def parent_refs(resource: ModelDeployment, settings: Settings) -> list[dict[str,
 
 def weights(route: Mapping[str, Any]) -> dict[str, int]:
     """Read the weights back: revision -> per cent. Backends that are no revision of the resource are left out."""
+    return _weights(route.get("metadata", {}).get("name", ""), _main_rule(route))
+
+
+def mirrored(route: Mapping[str, Any]) -> str | None:
+    """Return the revision that gets copies of the requests."""
     name = route.get("metadata", {}).get("name", "")
+    for one in _main_rule(route).get("filters") or ():
+        revision = mirrored_by(name, one)
+        if revision is not None:
+            return revision
+    return None
+
+
+def previewed(route: Mapping[str, Any]) -> str | None:
+    """Return the revision that testers reach by their header."""
+    name = route.get("metadata", {}).get("name", "")
+    for rule in route.get("spec", {}).get("rules") or ():
+        if _for_testers(rule):
+            return next(iter(_weights(name, rule)), None)
+    return None
+
+
+def previewed_by_host(name: str, preview: Mapping[str, Any]) -> str | None:
+    """Return the revision that the preview route of the resource `name` leads to."""
+    return next(iter(_weights(name, _main_rule(preview))), None)
+
+
+def mirror_filter(name: str, revision: str, percent: int) -> Json:
+    """Return the filter that copies requests to a revision of the resource `name`."""
+    target = {"group": "", "kind": "Service", "name": child_name(name, revision), "port": PORT}
+    # Where every request is copied the field is left out: gateways that know no percentage refuse it, or ignore it.
+    share = {"percent": percent} if percent < 100 else {}
+    return {"type": MIRROR, "requestMirror": {"backendRef": target, **share}}
+
+
+def mirrored_by(name: str, one: Mapping[str, Any]) -> str | None:
+    """Return the revision of the resource `name` that a filter copies requests to; None where it is another filter."""
+    if one.get("type") != MIRROR:
+        return None
+    return revision_from(name, (one.get("requestMirror") or {}).get("backendRef", {}).get("name", ""))
+
+
+def _route(resource: ModelDeployment, name: str, parents: Sequence[Mapping[str, Any]], spec: Json) -> Json:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "HTTPRoute",
+        "metadata": metadata(resource, name),
+        "spec": {"parentRefs": [dict(parent) for parent in parents], **spec},
+    }
+
+
+def _private(resource: ModelDeployment, backends: list[Json]) -> Json:
+    prefix = resource.spec.traffic.path.rstrip("/")
+    return {
+        "matches": [_prefix(prefix + path) for path in server_of(resource.spec.model).private_paths],
+        "filters": [_rewrite({"type": "ReplaceFullPath", "replaceFullPath": _NOWHERE})],
+        "backendRefs": backends,
+        "timeouts": _timeouts(resource),
+    }
+
+
+def _testers(resource: ModelDeployment, testers: Testers, revision: str) -> Json:
+    # A gateway prefers the longer path, and of equal paths the match with more headers: the private paths stay private.
+    header = {"type": "Exact", "name": testers.header, "value": testers.value}
+    return {
+        "matches": [{**_prefix(resource.spec.traffic.path.rstrip("/") or "/"), "headers": [header]}],
+        "filters": _strip_prefix(resource.spec.traffic.path),
+        "backendRefs": [_backend(resource.metadata.name, revision, 100)],
+        "timeouts": _timeouts(resource),
+    }
+
+
+def _public(resource: ModelDeployment, backends: list[Json], mirror: tuple[str, int] | None) -> Json:
+    copies = [mirror_filter(resource.metadata.name, *mirror)] if mirror is not None else []
+    return {
+        "matches": [_prefix(resource.spec.traffic.path.rstrip("/") or "/")],
+        "filters": _strip_prefix(resource.spec.traffic.path) + copies,
+        "backendRefs": backends,
+        "timeouts": _timeouts(resource),
+    }
+
+
+def _timeouts(resource: ModelDeployment) -> Json:
+    return {"request": resource.spec.traffic.timeout}
+
+
+def _main_rule(route: Mapping[str, Any]) -> Mapping[str, Any]:
     rules = route.get("spec", {}).get("rules") or [{}]
+    last: Mapping[str, Any] = rules[-1]
+    return last
+
+
+def _for_testers(rule: Mapping[str, Any]) -> bool:
+    return any(match.get("headers") for match in rule.get("matches") or ())
+
+
+def _weights(name: str, rule: Mapping[str, Any]) -> dict[str, int]:
     found = {}
-    for backend in rules[-1].get("backendRefs") or ():
+    for backend in rule.get("backendRefs") or ():
         revision = revision_from(name, backend.get("name", ""))
         if revision is not None:
             found[revision] = int(backend.get("weight", 1))
     return found
 
 
-def _private_paths(resource: ModelDeployment) -> list[str]:
-    prefix = resource.spec.traffic.path.rstrip("/")
-    return [prefix + path for path in server_of(resource.spec.model).private_paths]
-
-
-def _prefix(path: str) -> dict[str, Any]:
+def _prefix(path: str) -> Json:
     return {"path": {"type": "PathPrefix", "value": path}}
 
 
-def _strip_prefix(path: str) -> list[dict[str, Any]]:
+def _strip_prefix(path: str) -> list[Json]:
     if not path.rstrip("/"):
         return []
     return [_rewrite({"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"})]
 
 
-def _rewrite(path: dict[str, str]) -> dict[str, Any]:
+def _rewrite(path: dict[str, str]) -> Json:
     return {"type": "URLRewrite", "urlRewrite": {"path": path}}
 
 
-def _gateway(name: str, namespace: str, section: str | None = None) -> dict[str, Any]:
+def _gateway(name: str, namespace: str, section: str | None = None) -> Json:
     reference = {"group": GROUP, "kind": "Gateway", "name": name, "namespace": namespace}
     return reference | {"sectionName": section} if section else reference
 
 
-def _backend(name: str, revision: str, weight: int) -> dict[str, Any]:
+def _backend(name: str, revision: str, weight: int) -> Json:
     return {"group": "", "kind": "Service", "name": child_name(name, revision), "port": PORT, "weight": weight}

@@ -52,7 +52,9 @@ def child_name(name: str, revision: str) -> str:
 def revision_from(name: str, child: str) -> str | None:
     """Return the revision in a child's name, or None where it is no child of `name`."""
     revision = child.removeprefix(f"{name}-")
-    return revision if child != revision and len(revision) == REVISION_LENGTH else None
+    if child == revision or len(revision) != REVISION_LENGTH or not set(revision) <= set(_ALPHABET):
+        return None
+    return revision
 
 
 def labels(name: str, revision: str | None = None) -> dict[str, str]:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import re
-
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.rollout import Rollout
+from ekiben.api.traffic import Provider
 
-from .httproute import hostnames
+from . import hostnames
 from .settings import Settings
-
-_HOSTNAME = re.compile(r"([*][.])?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
-_LONGEST_HOSTNAME = 253
 
 
 def problems(resource: ModelDeployment, settings: Settings) -> list[str]:
     """Return why the resource cannot be carried out as it is; empty where it can."""
-    return _foreign(resource, settings) + [
-        f"{hostname} is no valid hostname: write spec.traffic.hostnames, or have the operator's setting for the domain "
-        f"({settings.domain}) corrected"
-        for hostname in hostnames(resource, settings)
-        if len(hostname) > _LONGEST_HOSTNAME or not _HOSTNAME.fullmatch(hostname)
-    ]
+    if resource.spec.traffic.provider is Provider.REPLICA_RATIO:
+        return []
+    # A route of the user's own says itself which hostnames it has.
+    own = hostnames.of(resource, settings) if resource.spec.traffic.http_route is None else []
+    found = [hostnames.refused(resource.metadata.namespace, name, settings) for name in own]
+    return [text for text in found if text] + policy_problems(resource, resource.spec.rollout, settings)
 
 
-def _foreign(resource: ModelDeployment, settings: Settings) -> list[str]:
-    """Below the operator's domain a namespace has only its own names: a longer path would take others' requests."""
-    own = f"{resource.metadata.namespace}.{settings.domain}"
-    return [
-        f"{hostname} is not of this namespace: below {settings.domain} write a hostname that ends with .{own}"
-        for hostname in hostnames(resource, settings)
-        if (hostname == settings.domain or hostname.endswith(f".{settings.domain}"))
-        and not hostname.endswith(f".{own}")
-    ]
+def policy_problems(resource: ModelDeployment, policy: Rollout, settings: Settings) -> list[str]:
+    """Return why a policy cannot be used for this resource: its own spec.rollout, or that over a RolloutPolicy."""
+    name, traffic = hostnames.of_preview(policy), resource.spec.traffic
+    if name is None or traffic.provider is Provider.REPLICA_RATIO:
+        return []
+    if traffic.http_route is None and name in hostnames.of(resource, settings):
+        return [f"{name} is the model's own hostname: write another one in spec.rollout.blueGreen.hostname"]
+    why = hostnames.refused(resource.metadata.namespace, name, settings)
+    return [f"spec.rollout.blueGreen.hostname: {why}"] if why else []

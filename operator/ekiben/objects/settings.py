@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,6 @@ class Settings:
     """Namespace of that Gateway."""
     domain: str = "ekiben.localhost"
     """Hostnames are NAME.NAMESPACE.DOMAIN."""
+    hostnames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Namespace, `*` standing for any characters -> domains in which it may claim hostnames, `*` being all of them.
+    Empty where nothing is limited but the operator's own domain."""

@@ -8,12 +8,13 @@ from typing import Any
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ForbiddenError, InvalidError
-from ekiben.objects import autoscaler, deployment, httproute, service
+from ekiben.objects import autoscaler, deployment, service
 from ekiben.objects.names import child_name
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
 from ekiben.rollout.plan import Action
 
+from .traffic.write import Traffic
 from .world import Json, World
 from .writes import BlockedError, Writer
 
@@ -25,8 +26,8 @@ class Applier:
 
     def __init__(self, cluster: Cluster, rendering: Rendering, count: Callable[[str], None]) -> None:
         self._cluster = cluster
-        self._rendering = rendering
         self._writes = Writer(cluster, count)
+        self._traffic = Traffic(self._writes, rendering)
 
     async def act(self, world: World, actions: tuple[Action, ...]) -> None:
         """Carry out the actions in order; the first that fails ends it.
@@ -43,6 +44,14 @@ class Applier:
             except ForbiddenError as error:
                 raise BlockedError("Forbidden", f"{_told(action)}: {error.message}") from error
 
+    async def forget(self, namespace: str, name: str) -> None:
+        """Leave things as they were found where a resource is gone; its children go with it.
+
+        Raises:
+            ClusterError: the API server refuses it, or was not reached.
+        """
+        await self._traffic.forget(namespace, name)
+
     async def _act(self, world: World, action: Action) -> None:
         # Each write is noted in `world`: a later action of the same plan must find what this one left.
         match action:
@@ -57,10 +66,9 @@ class Applier:
             case plan.DeleteAutoscaler():
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
             case plan.SetWeights():
-                desired = httproute.render(world.resource, self._rendering, action.weights)
-                world.route = await self._writes.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+                await self._traffic.set_weights(world, action)
             case plan.EnsureStableService():
-                await self._ensure_service(world, service.render_stable(world.resource, action.revision))
+                await self._traffic.select(world, action.revision)
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))

@@ -15,18 +15,17 @@ from collections.abc import Mapping
 from ekiben.analysis import Config
 from ekiben.api.base import seconds
 from ekiben.api.modeldeployment import ModelDeployment
-from ekiben.api.rollout import Rollout
+from ekiben.api.rollout import Rollout, Shadow
 from ekiben.api.status import RolloutStatus
-from ekiben.objects import httproute
-from ekiben.rollout.observation import Drain, Evidence
+from ekiben.rollout.observation import Drain, Evidence, Route
 from ekiben.signals.collector import Collector, tick_seconds
 from ekiben.signals.source import ScrapeTarget, Source
 
 from .logs import ResourceLog
 from .queue import Key, WorkQueue
-from .routes import acknowledged
 from .settings import Settings
 from .targets import targets
+from .traffic import observed
 from .world import World
 
 _log = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ class Watcher:
         self.collector = collector
         self._log = log
         self._targets: tuple[ScrapeTarget, ...] = ()
-        self._weight: int | None = None
+        self._weight: float | None = None
         self._ticked = False
         self._told: tuple[object, ...] = ()
         self._changed = asyncio.Event()
@@ -51,13 +50,14 @@ class Watcher:
     def follow(self, world: World, now: float) -> None:
         """Take over the pods and the acknowledged weight that were just read."""
         self._targets = targets(world, (self.canary, self.stable))
-        if world.route is None or not acknowledged(world.route)[0]:
+        seen = observed.route(world)
+        if seen is None or not seen.acknowledged:
             # The proxies may have the new weights before the status tells so: nothing counts until it does.
             if self._weight and self._ticked:
                 self._weight = None
                 self.collector.weight_acknowledged(0, now)
             return
-        weight = httproute.weights(world.route).get(self.canary, 0)
+        weight = _share(world, seen, self.canary)
         if weight == self._weight:
             return
         # Before the first tick nothing is known of the stable revision, by which the settle time and the boundary of
@@ -166,6 +166,15 @@ class Watchers:
         collector = _collector(world.resource, rollout, stable, self._source, tick)
         log = ResourceLog(_log, *key, revision=rollout.revision)
         return Watcher(collector, rollout.revision, stable, log)
+
+
+def _share(world: World, seen: Route, canary: str) -> float:
+    """Return the canary's share of all answers, per cent: under replicaRatio what it truly gets, of a shadow the copies
+    among requests and copies."""
+    if seen.mirror == canary:
+        percent = (world.policy.shadow or Shadow()).percent
+        return 100 * percent / (100 + percent)
+    return (seen.actual or seen.weights).get(canary, 0)
 
 
 def _collector(

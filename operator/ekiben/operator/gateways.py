@@ -1,17 +1,21 @@
-"""The Gateways that models attach to: whether they work, and under which address they are reached."""
+"""The Gateways that models attach to: whether they work, what they can do, and under which address they are reached."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ForbiddenError
-from ekiben.objects import httproute
+from ekiben.objects import hostnames, httproute
 from ekiben.objects.settings import Settings as Rendering
+from ekiben.rollout.observation import Feature
+
+from .features import Classes
 
 Json = dict[str, Any]
 
@@ -27,6 +31,8 @@ class Seen:
 
     problem: str = ""
     url: str | None = None
+    unsupported: Mapping[Feature, str] = field(default_factory=dict)
+    """What one of them cannot do -> how that is known."""
 
 
 class Gateways:
@@ -36,17 +42,35 @@ class Gateways:
         self._cluster = cluster
         self._rendering = rendering
         self._public_port = public_port
+        self._classes = Classes(cluster)
         self._cache: dict[tuple[str, str], tuple[float, str, Json | None]] = {}
 
     async def look(self, resource: ModelDeployment) -> Seen:
-        """Return why the resource's route can be attached nowhere, or the URL."""
-        problems, first = [], None
-        for ref in httproute.parent_refs(resource, self._rendering):
+        """Return why the resource's own route can be attached nowhere, or the URL."""
+        refs = httproute.parent_refs(resource, self._rendering)
+        found = hostnames.of(resource, self._rendering)
+        return await self._look(refs, found[0], resource.spec.traffic.path)
+
+    async def look_at_route(self, route: Json) -> Seen:
+        """Return the same of an HTTPRoute that the user wrote."""
+        spec, own = route["spec"], route["metadata"]["namespace"]
+        refs = [
+            {"name": ref["name"], "namespace": ref.get("namespace") or own}
+            for ref in spec.get("parentRefs") or ()
+            if (ref.get("kind") or "Gateway") == "Gateway"  # a service mesh attaches routes to Services
+        ]
+        return await self._look(refs, next(iter(spec.get("hostnames") or ()), None), "/")
+
+    async def _look(self, refs: list[Json], host: str | None, path: str) -> Seen:
+        problems, first, lacks = [], None, dict[Feature, str]()
+        for ref in refs:
             problem, gateway = await self._read(ref["namespace"], ref["name"])
             if problem:
                 problems.append(problem)
+            if gateway:
+                lacks |= await self._classes.look(str(gateway["spec"].get("gatewayClassName") or ""))
             first = first or gateway
-        return Seen("; ".join(problems), self._url(resource, first) if first else None)
+        return Seen("; ".join(problems), self._url(host, path, first) if host and first else None, lacks)
 
     async def _read(self, namespace: str, name: str) -> tuple[str, Json | None]:
         cached = self._cache.get((namespace, name))
@@ -66,7 +90,10 @@ class Gateways:
     async def _problem(self, namespace: str, name: str, gateway: Json | None) -> str:
         if gateway is None:
             if not await self._cluster.serves(kinds.GATEWAY):
-                return "Gateway API is not installed in this cluster: install it and a gateway controller"
+                return (
+                    "Gateway API is not installed in this cluster: install it and a gateway controller, or write "
+                    "provider: replicaRatio in spec.traffic"
+                )
             return (
                 f"there is no Gateway {name} in namespace {namespace}: create it, name another one in "
                 "spec.traffic.parentRefs, or change the operator's settings gateway_name and gateway_namespace"
@@ -79,11 +106,10 @@ class Gateways:
                 return f"the Gateway {namespace}/{name} is not {kind} ({why})"
         return ""
 
-    def _url(self, resource: ModelDeployment, gateway: Json) -> str:
+    def _url(self, host: str, path: str, gateway: Json) -> str:
         listeners = gateway["spec"].get("listeners") or [{}]
         secure = next((item for item in listeners if item.get("protocol") == "HTTPS"), None)
         scheme, listener = ("https", secure) if secure else ("http", listeners[0])
         port = self._public_port or int(listener.get("port") or 0)
-        host = httproute.hostnames(resource, self._rendering)[0].replace("*.", "any.", 1)
         shown = f":{port}" if port and port != _DEFAULT_PORTS[scheme] else ""
-        return f"{scheme}://{host}{shown}{resource.spec.traffic.path}"
+        return f"{scheme}://{host.replace('*.', 'any.', 1)}{shown}{path}"

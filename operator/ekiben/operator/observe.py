@@ -11,21 +11,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.request import REQUEST_ANNOTATION
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.objects import httproute, names
+from ekiben.objects import names, service
 from ekiben.objects.deployment import model_of, number_of
 from ekiben.objects.meta import is_owned
 from ekiben.objects.settings import Settings as Rendering
-from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Route, Target
+from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Target
 
 from .gateways import Gateways
 from .pods import parse_pod, still_runs
-from .routes import acknowledged
+from .traffic import observed
+from .traffic.read import Reader
 from .world import Json, World
 
 _CHILDREN = (kinds.DEPLOYMENT, kinds.SERVICE, kinds.AUTOSCALER, kinds.POD, kinds.ENDPOINT_SLICE)
@@ -38,7 +38,7 @@ class Observer:
     def __init__(self, cluster: Cluster, rendering: Rendering, gateways: Gateways) -> None:
         self._cluster = cluster
         self._rendering = rendering
-        self._gateways = gateways
+        self._traffic = Reader(cluster, gateways)
 
     async def read(self, raw: Json, resource: ModelDeployment) -> World:
         """Read the children of a resource, all at once.
@@ -52,24 +52,28 @@ class Observer:
         async def children(kind: kinds.Kind) -> list[Json]:
             return await self._cluster.list(kind, meta.namespace, labels)
 
-        lists, route, gateway = await asyncio.gather(
-            asyncio.gather(*(children(kind) for kind in _CHILDREN)),
-            self._cluster.find(kinds.HTTP_ROUTE, meta.namespace, meta.name),
-            self._gateways.look(resource),
+        lists, traffic = await asyncio.gather(
+            asyncio.gather(*(children(kind) for kind in _CHILDREN)), self._traffic.read(resource)
         )
         deployments, services, autoscalers, pods, slices = lists
+        owned = {item["metadata"]["name"]: item for item in services if is_owned(item, resource)}
         return World(
             raw=raw,
             resource=resource,
             deployments=_by_revision(item for item in deployments if is_owned(item, resource)),
             autoscalers=_by_revision(item for item in autoscalers if is_owned(item, resource)),
-            services={item["metadata"]["name"]: item for item in services if is_owned(item, resource)},
+            services=owned,
             pods=_pods(pods),
-            ready=_ready(slices),
-            route=route if route and is_owned(route, resource) else None,
-            gateway_problem=gateway.problem,
-            url=gateway.url,
+            endpoints=_endpoints(slices),
+            left_route=await self._left_route(resource, owned.get(meta.name)),
+            **vars(traffic),
         )
+
+    async def _left_route(self, resource: ModelDeployment, stable: Json | None) -> Json | None:
+        noted = service.route_of(stable) if stable is not None else None
+        if noted is None or noted == resource.spec.traffic.http_route:
+            return None
+        return await self._traffic.users(resource.metadata.namespace, noted)
 
 
 def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Drain]) -> Observation:
@@ -81,22 +85,22 @@ def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Dr
         resource=resource,
         target=Target(revision=names.revision_of(model), image=model.image, model=world.raw["spec"]["model"]),
         revisions={revision: _revision(world, revision) for revision in world.deployments},
-        route=_route(world),
+        route=observed.route(world),
         gateway_problem=world.gateway_problem,
         evidence=evidence,
         drains=drains,
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},
         service=_selected(world),
+        unsupported=world.unsupported,
         request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),
     )
 
 
 def _selected(world: World) -> str | None:
     """Return the revision that the Service NAME selects."""
-    service = world.services.get(world.resource.metadata.name)
-    selector = (service["spec"].get("selector") or {}) if service else {}
-    return selector.get(names.REVISION_LABEL)
+    stable = world.services.get(world.name)
+    return service.selected(stable) if stable is not None else None
 
 
 def _revision(world: World, revision: str) -> Revision:
@@ -111,7 +115,7 @@ def _revision(world: World, revision: str) -> Revision:
         created=_moment(deployment["metadata"].get("creationTimestamp")),
         model=model,
         wanted=int(deployment["spec"].get("replicas", 1)),
-        ready=world.ready.get(names.child_name(world.resource.metadata.name, revision), 0),
+        ready=len(world.endpoints.get(names.child_name(world.name, revision), ())),
         existing=sum(1 for pod in pods if still_runs(pod)),
         autoscaler=_autoscaler(autoscaler) if autoscaler else None,
         pods=tuple(parse_pod(pod) for pod in pods if still_runs(pod)),
@@ -125,13 +129,6 @@ def _image(deployment: Json) -> str:
 
 def _autoscaler(item: Json) -> Autoscaler:
     return Autoscaler(int(item["spec"].get("minReplicas") or 1), int(item["spec"]["maxReplicas"]))
-
-
-def _route(world: World) -> Route | None:
-    if world.route is None:
-        return None
-    done, problem = acknowledged(world.route)
-    return Route(weights=httproute.weights(world.route), acknowledged=done, problem=problem)
 
 
 def _by_revision(items: Iterable[Json]) -> dict[str, Json]:
@@ -151,16 +148,16 @@ def _pods(items: Iterable[Json]) -> dict[str, list[Json]]:
     return found
 
 
-def _ready(slices: Iterable[Json]) -> dict[str, int]:
-    """Count the ready pods behind each Service; with two address families a pod stands in two slices."""
-    found: dict[str, set[Any]] = {}
+def _endpoints(slices: Iterable[Json]) -> dict[str, frozenset[str]]:
+    """Return the ready pods behind each Service; with two address families a pod stands in two slices."""
+    found: dict[str, set[str]] = {}
     for item in slices:
-        service = (item["metadata"].get("labels") or {}).get(_SERVICE_OF_SLICE)
+        name = (item["metadata"].get("labels") or {}).get(_SERVICE_OF_SLICE)
         for endpoint in item.get("endpoints") or ():
             if (endpoint.get("conditions") or {}).get("ready"):
-                target = (endpoint.get("targetRef") or {}).get("name") or tuple(endpoint.get("addresses") or ())
-                found.setdefault(str(service), set()).add(target)
-    return {service: len(targets) for service, targets in found.items()}
+                target = (endpoint.get("targetRef") or {}).get("name") or ",".join(endpoint.get("addresses") or ())
+                found.setdefault(str(name), set()).add(str(target))
+    return {name: frozenset(targets) for name, targets in found.items()}
 
 
 def _moment(text: str | None) -> float:

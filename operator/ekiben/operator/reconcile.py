@@ -24,12 +24,12 @@ from .evidence import Watchers
 from .logs import ResourceLog
 from .metrics import Metrics
 from .observe import Observer, observation
+from .patience import Patience
 from .queue import Key, WorkQueue
 from .world import Json, World
 
 _log = logging.getLogger(__name__)
 _AFTER_CONFLICT = 0.1
-_GATEWAY_AGAIN = 5.0
 _BLOCKED_AGAIN = 60.0
 
 
@@ -57,6 +57,7 @@ class Reconciler:
         self._metrics = metrics
         self._resync = resync
         self._now = now
+        self._patience = Patience()
 
     async def work(self) -> None:
         """Take keys from the queue for ever. Only a defect of the queue itself ends this, and with it the process."""
@@ -126,7 +127,7 @@ class Reconciler:
         await self._settle(key, world, plan)
         await self._applier.act(world, endings)
         after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
-        return min(after, _GATEWAY_AGAIN) if world.gateway_problem else after
+        return min(after, self._patience.wait(key, world, plan.status, self._now()))
 
     async def _settle(self, key: Key, world: World, plan: Plan) -> None:
         """Write the status, and then tell what happened."""
@@ -150,6 +151,8 @@ class Reconciler:
             await tell(self._cluster, world.raw, event.type, event.reason, event.message)
 
     async def _forget(self, key: Key) -> None:
+        self._patience.forget(key)
+        await self._applier.forget(*key)
         await self._watchers.forget(key)
         self._queue.forget(key)
         self._metrics.forget(key)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.policy import in_force
+from ekiben.api.rollout import Rollout
+from ekiben.rollout.observation import Feature
 
 Json = dict[str, Any]
 
@@ -14,7 +18,7 @@ Json = dict[str, Any]
 class World:
     """One resource and its children, read within one moment.
 
-    Everything is keyed by revision, but `services`, keyed by the Service's own name.
+    Everything is keyed by revision, but `services` and `endpoints`, keyed by the Service's own name.
     """
 
     raw: Json
@@ -23,9 +27,29 @@ class World:
     autoscalers: dict[str, Json] = field(default_factory=dict)
     services: dict[str, Json] = field(default_factory=dict)
     pods: dict[str, list[Json]] = field(default_factory=dict)
-    ready: dict[str, int] = field(default_factory=dict)
-    """Ready addresses by Service name."""
+    endpoints: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Names of the ready pods in the EndpointSlices of each Service."""
     route: Json | None = None
     """The resource's own; one of this name that somebody else made is met when it is to be written."""
+    preview_route: Json | None = None
+    """Its own too, by which a preview hostname reaches the new revision."""
+    users_route: Json | None = None
+    """The user's, named by spec.traffic.httpRoute."""
+    left_route: Json | None = None
+    """One of the user's that spec.traffic.httpRoute does not name any more, and that may not be as he wrote it yet."""
     gateway_problem: str = ""
     url: str | None = None
+    unsupported: Mapping[Feature, str] = field(default_factory=dict)
+    """What the Gateway's class, or the user's route, does not allow -> how that is known."""
+    rollout: Rollout | None = None
+    """spec.rollout over the RolloutPolicy that it refers to; None where it refers to none."""
+
+    @property
+    def policy(self) -> Rollout:
+        """The policy of the running rollout, or else of the next one."""
+        return in_force(self.resource.status.rollout, self.rollout or self.resource.spec.rollout)
+
+    @property
+    def name(self) -> str:
+        """The resource's name, which is that of its Service as well."""
+        return self.resource.metadata.name

@@ -49,14 +49,16 @@ class Writer:
         self.count(f"create {kind.kind}")
         return made
 
-    async def ensure(self, world: World, kind: Kind, desired: Json, live: Json | None) -> Json:
+    async def ensure(self, world: World, kind: Kind, desired: Json, live: Json | None, *, again: bool = False) -> Json:
         """Apply an object unless it is as it should be; one that was read is written only if it has not changed.
+
+        `again` applies it in any case: a field that is no longer named goes, and shows in no comparison.
 
         Raises:
             BlockedError: one of somebody else's has the name.
             ConflictError: it has changed since it was read.
         """
-        if live is not None and not differs(desired, live):
+        if live is not None and not again and not differs(desired, live):
             return live
         if live is None:
             # Apply would take over an object of this name that somebody else made.

@@ -1,0 +1,112 @@
+"""SetWeights and EnsureStableService, by provider.
+
+Every provider gives up the place of the one before it only once it has taken over: requests arrive by both until then.
+"""
+
+from __future__ import annotations
+
+from ekiben.api.traffic import Provider
+from ekiben.cluster import kinds
+from ekiben.objects import hostnames, httproute, service
+from ekiben.objects.settings import Settings as Rendering
+from ekiben.rollout.plan import SetWeights
+
+from ..world import Json, World
+from ..writes import Writer
+from . import observed, ratio, users
+
+
+class Traffic:
+    """Moves requests."""
+
+    def __init__(self, writer: Writer, rendering: Rendering) -> None:
+        self._writer = writer
+        self._rendering = rendering
+        self._entries: dict[tuple[str, str], str] = {}
+        """(namespace, name) of each resource that has an entry in a user's route -> the route's name."""
+
+    async def set_weights(self, world: World, action: SetWeights) -> None:
+        """Give each revision its share, and the canary its copies and testers.
+
+        Raises:
+            BlockedError: the user's route cannot be changed, or a route's name is taken.
+            ClusterError: the API server refuses it, or was not reached.
+        """
+        traffic = world.resource.spec.traffic
+        if traffic.provider is Provider.REPLICA_RATIO:
+            await ratio.set_weights(self._writer, world, action.weights)
+            await self._leave_own(world, action)
+            await self._preview(world, None, [])
+        elif traffic.http_route is not None:
+            self._entries[world.resource.metadata.namespace, world.name] = traffic.http_route
+            await users.set_weights(self._writer, world, action)
+            await self._leave_own(world, action)
+            await self._preview(world, action.preview, users.parents(world))
+        else:
+            await self._own(world, action)
+
+    async def select(self, world: World, revision: str) -> None:
+        """Have the Service NAME select the stable revision; under replicaRatio the weights say what it selects."""
+        await self.leave_users(world)
+        if world.resource.spec.traffic.provider is not Provider.REPLICA_RATIO:
+            desired = service.render_stable(world.resource, revision)
+            await ratio.ensure(self._writer, world, desired)
+
+    async def leave_users(self, world: World) -> None:
+        """Put back the entry in a route of the user's that spec.traffic.httpRoute does not name any more."""
+        if world.left_route is not None and await users.put_back(self._writer, world, world.left_route):
+            world.left_route = None
+
+    async def forget(self, namespace: str, name: str) -> None:
+        """The resource is gone, and its children with it: its entry in a user's route is as he wrote it.
+
+        Raises:
+            ClusterError: the API server refuses it, or was not reached.
+        """
+        route = self._entries.get((namespace, name))
+        if route is None:
+            return
+        found = await self._writer.cluster.find(kinds.HTTP_ROUTE, namespace, route)
+        if found is not None:
+            await users.restore(self._writer, found, name, namespace)
+        del self._entries[namespace, name]
+
+    async def _own(self, world: World, action: SetWeights) -> None:
+        testers = world.policy.testers
+        desired = httproute.render(
+            world.resource,
+            self._rendering,
+            action.weights,
+            action.mirror,
+            (testers, action.preview) if testers is not None and action.preview is not None else None,
+        )
+        world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+        await self._preview(world, action.preview, desired["spec"]["parentRefs"])
+
+    async def _preview(self, world: World, revision: str | None, parents: list[Json]) -> None:
+        """Have the preview hostname lead to the revision, or to nothing."""
+        hostname = hostnames.of_preview(world.policy) if revision is not None else None
+        if hostname is None or revision is None or not parents or self._refused(world, hostname):
+            await self._writer.delete(world, kinds.HTTP_ROUTE, world.preview_route)
+            world.preview_route = None
+            return
+        desired = httproute.render_preview(world.resource, parents, hostname, revision)
+        world.preview_route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.preview_route)
+
+    def _refused(self, world: World, hostname: str) -> bool:
+        # What may be claimed can change while a rollout runs, whose policy stays as it was.
+        return bool(hostnames.refused(world.resource.metadata.namespace, hostname, self._rendering))
+
+    async def _leave_own(self, world: World, action: SetWeights) -> None:
+        """Delete the resource's own route once the new provider does what is asked; until then it says the same."""
+        if world.route is None:
+            return
+        seen = observed.route(world)
+        wanted = {revision: weight for revision, weight in action.weights if weight > 0}
+        told = {revision: weight for revision, weight in seen.weights.items() if weight > 0} if seen else {}
+        if seen is not None and seen.acknowledged and told == wanted:
+            await self._writer.delete(world, kinds.HTTP_ROUTE, world.route)
+            world.route = None
+            return
+        desired = httproute.reweighted(world.resource, world.route, action.weights)
+        world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
