@@ -161,19 +161,22 @@ class ApiServer:
             self.version += 1
             self.listener("DELETED", BY_PATH[kind.group, kind.version, kind.plural], stored.body)
 
-    def collect_garbage(self) -> int:
-        """Delete once what belongs to nobody any more; returns how many objects went."""
+    def mark_deleted(self, kind: Kind, namespace: str, name: str) -> None:
+        """Set the deletion timestamp of an object that goes later, as a pod does."""
+        info, stored = BY_PATH[kind.group, kind.version, kind.plural], self.store(kind)[namespace, name]
+        meta = {**stored.body["metadata"], "deletionTimestamp": self.clock()}
+        self._keep(info, (namespace, name), {**stored.body, "metadata": meta}, stored.owners, "MODIFIED")
+
+    def orphans(self) -> list[tuple[Kind, str | None, str]]:
+        """Return what has owners of which none exists any more."""
         alive = {stored.body["metadata"]["uid"] for store in self.stores.values() for stored in store.values()}
-        orphans = [
-            (BY_PATH[key], name)
-            for key in BY_PATH
-            for name, stored in self.stores.get(key[2], {}).items()
+        return [
+            (info.kind, *name)
+            for info in BY_PATH.values()
+            for name, stored in self.stores.get(info.kind.plural, {}).items()
             if (owners := stored.body["metadata"].get("ownerReferences"))
             and not any(owner["uid"] in alive for owner in owners)
         ]
-        for info, (namespace, name) in orphans:
-            self.remove(info.kind, namespace, name)
-        return len(orphans)
 
     # What goes over paths.
 

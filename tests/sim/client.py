@@ -19,7 +19,10 @@ Around = Callable[[str, str, Callable[[], Json]], Awaitable[Json]]
 class SimCluster(Cluster):
     """Everything of Cluster but the wire: paths, paging, retries and errors are the product's."""
 
-    def __init__(self, server: ApiServer, count: Counter | None = None, around: Around | None = None) -> None:
+    def __init__(
+        self, server: Callable[[str], ApiServer], count: Counter | None = None, around: Around | None = None
+    ) -> None:
+        """`server` gives the server for a method: what is read may be older than what is written."""
         super().__init__(None, None, count)  # type: ignore[arg-type]  # no credentials, no connections
         self._server = server
         self._around = around
@@ -39,7 +42,7 @@ class SimCluster(Cluster):
     ) -> Json:
         def do() -> Json:
             try:
-                return self._server.handle(method, path, query, body, content_type)
+                return self._server(method).handle(method, path, query, body, content_type)
             except RefusedError as refused:
                 raise error_from(refused.code, json.dumps(refused.status()), what) from None
 

@@ -72,6 +72,7 @@ def _info(kind: Kind, **given: object) -> Info:
     return Info(kind, rules=rules, label=label, **given)
 
 
+REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 POLICY = Kind("ekiben.dev", "v1alpha1", "RolloutPolicy", "rolloutpolicies")
@@ -98,6 +99,7 @@ INFOS = (
     _info(kinds.GATEWAY, custom=True, tracked=False),
     _info(GATEWAY_CLASS, custom=True, tracked=False, namespaced=False),
     _info(DISRUPTION_BUDGET, rules={"spec": {"selector": ATOMIC}}),
+    _info(REPLICA_SET, tracked=False),
     _info(kinds.POD, tracked=False),
     _info(kinds.ENDPOINT_SLICE, tracked=False, status=False),
     _info(kinds.EVENT, tracked=False, status=False, generation=False),

@@ -17,6 +17,7 @@ def api() -> Api:
     server.put(NAMESPACE, {"metadata": {"name": "semantics"}})
 
     async def collect() -> None:
-        server.collect_garbage()
+        for orphan in server.orphans():
+            server.remove(*orphan)
 
-    return Api(SimCluster(server), "semantics", collect)
+    return Api(SimCluster(lambda _method: server), "semantics", collect)

@@ -1,0 +1,331 @@
+"""The invariants of docs/rollouts.md, checked against the server's state at every write of the operator.
+
+What the operator remembers, and what it says about itself, counts for nothing here; only what a look was told may
+excuse it, because nobody can act on what happens after he has looked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from ekiben.api.base import seconds
+from ekiben.api.status import Status
+from ekiben.cluster import kinds
+from ekiben.objects.names import REVISION_LABEL
+from ekiben.rollout.observation import Observation
+from ekiben.rollout.plan import Plan
+from ekiben.rollout.times import moment
+
+from .network import selected, shares
+from .schema import Info
+
+if TYPE_CHECKING:
+    from .world import World
+
+Json = dict[str, Any]
+
+_RECREATING = ("Clearing", "Replacing", "Restoring")
+_BY_REQUEST = ("promote", "skip", "undo", "retry")
+_PODS = ("Crashed", "OutOfMemory", "ImagePullFailed")
+_TRAFFIC = ("ErrorRateRegressed", "LatencyRegressed", "Regressed", "Hung")
+
+
+@dataclass
+class Told:
+    """What a look was told, and what was true then."""
+
+    seen: Observation
+    plan: Plan
+    ready: dict[str, int]
+    """Service name -> ready addresses."""
+    exposed: dict[str, int]
+
+
+@dataclass
+class Record:
+    """What has happened in the rollout that is going on, as the world knows it."""
+
+    verdicts: set[str] = field(default_factory=set)
+    usable: bool = False
+    stable_was_down: bool = False
+
+
+class Invariants:
+    """Watches the server."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.violations: list[str] = []
+        self.checks = 0
+        self._told: dict[Any, Told] = {}
+        self._replicas: dict[str, int] = {}
+        self._shares: dict[str, int] = {}
+        self._status: Json = {}
+        self._record = Record()
+        self._answers: dict[str, Json] = {}
+        world.watchers.insert(0, self.written)
+
+    def looked(self, process: Any, seen: Observation, plan: Plan) -> None:
+        """Note what a look was told, and what it has decided."""
+        self._told[process] = Told(seen, plan, self._ready(), self._world.gateway.exposed())
+        status, evidence = seen.resource.status, seen.evidence
+        record = self._record
+        if evidence is not None and status.rollout is not None and evidence.revision == status.rollout.revision:
+            record.verdicts |= {evidence.verdict} | ({"Hung"} if evidence.hung else set())
+            record.usable |= evidence.usable
+        stable = seen.revisions.get(status.stable.revision) if status.stable else None
+        if status.stable is not None and (stable is None or stable.ready == 0):
+            record.stable_was_down = True
+
+    def written(self, event: str, info: Info, body: Json) -> None:
+        """Check a write, if it is the operator's, and note it."""
+        process, plural = self._world.actor, info.kind.plural
+        if process is not None:
+            self.checks += 1
+            self._check(process, event, plural, body)
+        if plural == "deployments":
+            gone = event == "DELETED"
+            self._replicas[body["metadata"]["name"]] = 0 if gone else int(body["spec"].get("replicas", 1))
+        elif plural == "httproutes" and body["metadata"]["name"] == self._world.name:
+            self._shares = {} if event == "DELETED" else shares(body)
+        elif plural == "modeldeployments":
+            self._status = body.get("status") or {}
+
+    def _check(self, process: Any, event: str, plural: str, body: Json) -> None:
+        namespace, told = body["metadata"].get("namespace"), self._told.get(process)
+        if namespace != self._world.namespace:
+            self._violated(7, f"{event} of {plural} {body['metadata']['name']} in namespace {namespace}")
+        if told is None:
+            return
+        if event == "DELETED":
+            self._deleted(plural, body)
+        elif plural == "deployments":
+            self._scaled(told, body)
+        elif plural == "horizontalpodautoscalers":
+            self._autoscaled(body)
+        elif plural == "httproutes":
+            self._routed(told, body)
+        elif plural == "modeldeployments":
+            before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
+            self._decided(told, before, after)
+            if _began(before) != _began(after):
+                self._record = Record(stable_was_down=self._record.stable_was_down and self._stable_down())
+
+    # 1: capacity
+
+    def _scaled(self, told: Told, body: Json) -> None:
+        name, replicas = body["metadata"]["name"], int(body["spec"].get("replicas", 1))
+        before = self._replicas.get(name, 0)
+        if replicas >= before:
+            return
+        weight, floor = self._world.gateway.exposed().get(name, 0), told.seen.resource.spec.scaling.floor
+        if replicas == 0 and floor > 0:
+            if weight > 0 or told.exposed.get(name, 0) > 0:
+                self._violated(1, f"{name} is scaled to 0 with a weight of {weight}")
+            if self._serves_inside(name):
+                self._violated(1, f"{name} is scaled to 0 while the Service {self._world.name} selects it")
+            if self._world.server.peek(kinds.AUTOSCALER, self._world.namespace, name) is not None:
+                self._violated(2, f"{name} is scaled to 0 before its autoscaler has gone")
+        elif replicas < needed(weight, floor):
+            self._violated(1, f"{name} is scaled to {replicas} with a weight of {weight} and a floor of {floor}")
+
+    def _serves_inside(self, name: str) -> bool:
+        """Whether callers inside the cluster use this revision by the Service NAME, where another could serve."""
+        world = self._world
+        service = world.server.peek(kinds.SERVICE, world.namespace, world.name)
+        revision = selected(service)
+        strategy = ((self._status.get("rollout") or {}).get("policy") or {}).get("strategy")
+        return revision is not None and name == f"{world.name}-{revision}" and strategy != "recreate"
+
+    def _autoscaled(self, body: Json) -> None:
+        revision = (body["metadata"].get("labels") or {}).get(REVISION_LABEL)
+        rejected = self._status.get("rejectedRevision")
+        running = self._status.get("rollout") or {}
+        serving = (self._status.get("stable") or {}).get("revision")
+        if revision == rejected and rejected not in (running.get("revision"), serving):
+            self._violated(2, f"revision {revision} was rolled back and gets an autoscaler")
+
+    def _routed(self, told: Told, body: Json) -> None:
+        if body["metadata"]["name"] != self._world.name:
+            return
+        after, name = shares(body), self._world.name
+        if sum(after.values()) != 100:
+            self._violated(1, f"the weights are {after}")
+        status = told.seen.resource.status
+        stable = f"{name}-{status.stable.revision}" if status.stable else None
+        for backend, weight in after.items():
+            if weight <= self._shares.get(backend, 0):
+                continue
+            revision = backend.removeprefix(f"{name}-")
+            if revision == status.rejected_revision and backend != stable:
+                self._violated(2, f"{backend} was rolled back and gets a weight of {weight}")
+            if backend != stable:
+                self._raised(told, backend, weight, stable)
+        if told.seen.frozen and self._shares and after != self._shares and _known(self._shares, status, name):
+            self._violated(9, f"frozen, and the weights go from {self._shares} to {after}")
+
+    def _raised(self, told: Told, backend: str, weight: int, stable: str | None) -> None:
+        """Capacity comes before weight."""
+        status, ready = told.seen.resource.status, max(told.ready.get(backend, 0), self._ready().get(backend, 0))
+        running = told.plan.status.rollout or status.rollout
+        if running is not None and running.policy.get("strategy") == "recreate":
+            return
+        resource = told.seen.resource
+        paused = resource.spec.rollout.paused or status.paused
+        back = running is not None and running.reason == "BakeFailed"
+        if paused and running is not None and running.state != "First" and not back and weight < 100:
+            self._violated(9, f"paused, and {backend} gets a weight of {weight}")
+        alone = self._record.stable_was_down
+        total = self._replicas.get(stable, 0) if stable else 1
+        least = 1 if back or alone else needed(weight, max(total, 1))
+        if resource.spec.scaling.floor > 0 and ready < least:
+            self._violated(1, f"{backend} gets a weight of {weight} with {ready} ready pods of {least}")
+
+    # 5, 6: the stable revision
+
+    def _deleted(self, plural: str, body: Json) -> None:
+        revision = (body["metadata"].get("labels") or {}).get(REVISION_LABEL)
+        part = {(self._status.get(one) or {}).get("revision") for one in ("stable", "canary")}
+        if plural in ("deployments", "services") and revision in part and revision is not None:
+            self._violated(6, f"{plural} {body['metadata']['name']} is deleted, and it takes part")
+        if self._world.gateway.exposed().get(body["metadata"]["name"], 0) > 0 and plural in ("deployments", "services"):
+            self._violated(1, f"{plural} {body['metadata']['name']} is deleted while it has weight")
+
+    def _decided(self, told: Told, before: Status, after: Status) -> None:
+        if before.stable is not None:
+            self._stable_kept(before, after)
+        if after.rejected_revision and after.rejected_revision != before.rejected_revision:
+            self._rejected(told, before, after)
+        if len(after.history) > len(before.history) or after.history[-1:] != before.history[-1:]:
+            last = after.history[-1]
+            if last.outcome == "Promoted":
+                self._promoted(told, before, after)
+        self._stepped(before, after)
+        self._answered(after)
+
+    def _stable_kept(self, before: Status, after: Status) -> None:
+        if after.stable is None:
+            self._violated(6, f"the stable revision {before.stable and before.stable.revision} is lost")
+        elif after.stable.revision not in {one.revision for one in (before.stable, before.canary) if one is not None}:
+            self._violated(6, f"{after.stable.revision} has become stable without a rollout")
+
+    # 3: no evidence never promotes and never rolls back
+
+    def _promoted(self, told: Told, before: Status, after: Status) -> None:
+        running = before.rollout
+        if running is None or running.state == "First" or before.stable is None:
+            return
+        strategy, record = running.policy.get("strategy", "canary"), self._record
+        reason = after.history[-1].reason
+        excuses = {
+            "NotWorse": "NotWorse" in record.verdicts,
+            "Inconclusive": record.usable and _inconclusive(running.policy) == "promote",
+            "PreviewPassed": strategy == "blueGreen",
+            "Replaced": strategy == "recreate",
+            "StableUnavailable": record.stable_was_down,
+            "Requested": any(one.outcome == "Done" and one.verb in _BY_REQUEST for one in after.requests),
+            "Undo": any(one.outcome == "Done" and one.verb == "undo" for one in after.requests),
+            "RollbackWindow": running.revision in {one.revision for one in before.history if one.outcome == "Promoted"},
+        }
+        if strategy == "recreate" or excuses.get(reason, False):
+            return
+        self._violated(3, f"{running.revision} is promoted ({reason}) on {sorted(record.verdicts)} alone")
+
+    def _rejected(self, told: Told, before: Status, after: Status) -> None:
+        running, record = after.rollout or before.rollout, self._record
+        if running is None:
+            self._violated(3, f"{after.rejected_revision} is rejected without a rollout")
+            return
+        ended = after.rollout is None and after.history
+        reason, now = after.history[-1].reason if ended else running.reason, self._world.now
+        waiting = before.rollout.waiting_since if before.rollout else None
+        pods = [pod for one in told.seen.revisions.values() for pod in one.pods]
+        excuses = {
+            **dict.fromkeys(_PODS, any(p.waiting_reason or p.restarts or p.last_exit_reason for p in pods)),
+            **dict.fromkeys(_TRAFFIC, bool({"Regressed", "Hung"} & record.verdicts)),
+            "Inconclusive": _inconclusive(running.policy) == "rollback",
+            "ProgressDeadlineExceeded": waiting is not None and now - moment(waiting) >= _deadline(running.policy),
+            "CanaryUnavailable": told.seen.revisions[running.revision].ready == 0
+            if running.revision in told.seen.revisions
+            else True,
+            "Aborted": any(one.verb == "abort" and one.outcome == "Done" for one in after.requests),
+            "BakeFailed": before.former is not None,
+        }
+        if not excuses.get(reason, False):
+            self._violated(3, f"{after.rejected_revision} is rejected ({reason}) on {sorted(record.verdicts)}")
+        stable = told.seen.revisions.get(after.stable.revision) if after.stable else None
+        canary = told.seen.revisions.get(running.revision)
+        alone = (stable is None or stable.ready == 0) and canary is not None and canary.ready > 0
+        if alone and reason not in ("Aborted", "BakeFailed") and running.state == "RollingBack":
+            floor = told.seen.resource.spec.scaling.floor
+            if floor > 0 and before.rollout is not None and before.rollout.state != "RollingBack":
+                self._violated(5, f"rolled back ({reason}) onto a stable revision without a ready pod")
+
+    def _stepped(self, before: Status, after: Status) -> None:
+        """A step is never repeated, skipped, or left before its time."""
+        was, now = before.rollout, after.rollout
+        if was is None or now is None or was.started_at != now.started_at or was.revision != now.revision:
+            return
+        asked = [one.verb for one in after.requests if one not in before.requests]
+        skipped = "skip" in asked or "promote" in asked
+        if now.step not in (was.step, was.step + 1):
+            self._violated(4, f"from step {was.step} to step {now.step}")
+        if now.step == was.step + 1 and not skipped:
+            steps = was.policy.get("steps") or []
+            step = steps[was.step] if was.step < len(steps) else {}
+            stood = self._world.now - moment(was.step_since) if was.step_since else 0.0
+            if stood < seconds(step.get("duration", "60s")):
+                self._violated(4, f"step {was.step} was left after {stood:.1f} s")
+            if step.get("approval") and not was.approved and "approve" not in asked:
+                self._violated(4, f"step {was.step} was left without approval")
+
+    def _answered(self, after: Status) -> None:
+        """No request is handled twice."""
+        for one in after.requests:
+            entry = one.model_dump(mode="json")
+            if self._answers.setdefault(one.id, entry) != entry:
+                self._violated(4, f"request {one.id} was handled twice: {self._answers[one.id]}, {entry}")
+        if len({one.id for one in after.requests}) != len(after.requests):
+            self._violated(4, "a request stands in the status twice")
+
+    def _ready(self) -> dict[str, int]:
+        return {
+            body["metadata"]["labels"]["kubernetes.io/service-name"]: sum(
+                endpoint["conditions"]["ready"] for endpoint in body["endpoints"]
+            )
+            for body in self._world.server.all(kinds.ENDPOINT_SLICE)
+        }
+
+    def _stable_down(self) -> bool:
+        stable = (self._status.get("stable") or {}).get("revision")
+        return not self._ready().get(f"{self._world.name}-{stable}", 0)
+
+    def _violated(self, number: int, what: str) -> None:
+        self.violations.append(f"{self._world.loop.passed:.2f} s: invariant {number}: {what}")
+
+
+def needed(weight: int, total: int) -> int:
+    """Return the pods that a weight needs, where `total` serve all requests: 5 % of 2 is 1, 50 % of 5 is 3."""
+    return max(1, ceil(total * weight / 100)) if weight > 0 else 0
+
+
+def _began(status: Status) -> tuple[str, str] | None:
+    return (status.rollout.revision, status.rollout.started_at) if status.rollout else None
+
+
+def _known(weights: dict[str, int], status: Status, name: str) -> bool:
+    """Whether the weights are what the status asks for; what others have changed may be put right."""
+    asked = {
+        f"{name}-{one.revision}": one.weight for one in (status.stable, status.canary) if one is not None and one.weight
+    }
+    return {backend: weight for backend, weight in weights.items() if weight} == asked
+
+
+def _inconclusive(policy: Json) -> str:
+    return str((policy.get("analysis") or {}).get("onInconclusive", "pause"))
+
+
+def _deadline(policy: Json) -> float:
+    return seconds(policy.get("progressDeadline", "10m"))

@@ -1,0 +1,107 @@
+"""What has to be so once the world is well: what was asked for serves, and nothing is written any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ekiben.api.status import Status
+from ekiben.cluster import kinds
+from ekiben.objects.names import REVISION_LABEL
+
+from .network import selected, shares
+
+if TYPE_CHECKING:
+    from .story import Story
+
+Json = dict[str, Any]
+
+_PATIENCE = 400.0
+_STEP = 20.0
+
+
+def settled(story: Story) -> list[str]:
+    """Wait until the rollout is over, and return what is wrong then."""
+    story.advance(5)
+    waited = 0.0
+    while waited < _PATIENCE and not story.violations and not _at_rest(story):
+        story.advance(_STEP)
+        waited += _STEP
+        _help(story)
+    if story.violations:
+        return []
+    if not _at_rest(story):
+        return [f"the rollout does not end: {story.state}, {_why(story)}"]
+    story.advance(40)
+    problems = list(_problems(story))
+    before, requests = story.process.writes, story.process.requests
+    story.advance(130)
+    if story.process.writes != before:
+        problems.append(f"a settled resource is written {story.process.writes - before} times more")
+    if story.process.requests == requests:
+        problems.append("nobody looks any more")
+    return problems
+
+
+def _at_rest(story: Story) -> bool:
+    status = story.world.status
+    return bool(status) and "rollout" not in status and "former" not in status
+
+
+def _help(story: Story) -> None:
+    """Do what only a person does: approve, and decide where the evidence did not."""
+    held = next((one for one in story.world.status.get("conditions", ()) if one["type"] == "Paused"), {})
+    if held.get("reason") == "AwaitingApproval":
+        story.make("approve")
+    elif held.get("reason") == "Inconclusive":
+        story.make("promote")
+    elif held.get("reason") == "Paused":
+        story.make("resume")
+
+
+def _problems(story: Story) -> Iterator[str]:
+    world, status = story.world, Status.model_validate(story.world.status)
+    stable = status.stable
+    if stable is None:
+        yield "no revision serves"
+        return
+    name = f"{world.name}-{stable.revision}"
+    wanted = story.spec["model"]["image"]
+    if stable.image != wanted and status.rejected_revision is None and status.pinned is None:
+        yield f"{stable.image} serves, {wanted} is asked for, and nothing says why"
+    deployment = world.server.peek(kinds.DEPLOYMENT, world.namespace, name)
+    floor = _floor(story.spec)
+    if deployment is None or deployment["spec"]["replicas"] < floor:
+        yield f"the stable revision has too few replicas: {deployment and deployment['spec']['replicas']} of {floor}"
+    route = world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.name)
+    if story.spec.get("traffic", {}).get("provider") != "replicaRatio":
+        given = {backend: weight for backend, weight in shares(route).items() if weight} if route else {}
+        if given != {name: 100}:
+            yield f"the route gives {given}"
+        if selected(world.server.peek(kinds.SERVICE, world.namespace, world.name)) != stable.revision:
+            yield f"the Service {world.name} does not select the stable revision"
+    yield from _leftovers(story, name)
+
+
+def _leftovers(story: Story, name: str) -> Iterator[str]:
+    world = story.world
+    for body in world.server.all(kinds.DEPLOYMENT):
+        if body["metadata"]["name"] != name and body["spec"]["replicas"] > 0:
+            yield f"{body['metadata']['name']} still has {body['spec']['replicas']} replicas"
+    for body in world.server.all(kinds.AUTOSCALER):
+        if body["metadata"]["labels"].get(REVISION_LABEL) not in name:
+            yield f"{body['metadata']['name']} still has an autoscaler"
+    limit = story.spec["rollout"].get("revisionHistoryLimit", 10)
+    kept = len(list(world.server.all(kinds.DEPLOYMENT)))
+    if kept > limit + 1:
+        yield f"{kept} revisions are kept, {limit} besides the stable one are wanted"
+
+
+def _floor(spec: Json) -> int:
+    scaling = spec.get("scaling") or {}
+    return int(scaling.get("replicas", scaling.get("minReplicas", 2)))
+
+
+def _why(story: Story) -> str:
+    conditions = {one["type"]: one for one in story.world.status.get("conditions", ())}
+    return str({kind: (one["status"], one["reason"], one["message"][:120]) for kind, one in conditions.items()})

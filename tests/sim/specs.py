@@ -1,0 +1,73 @@
+"""Specs that people write: every strategy, with times short enough for a history."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+Json = dict[str, Any]
+
+VERSIONS = tuple(f"registry.test/iris:v{number}" for number in range(1, 7))
+
+_STEPS = (
+    [{"weight": 10, "duration": "4s"}, {"weight": 50, "duration": "4s"}],
+    [{"weight": 5, "duration": "3s"}, {"weight": 20, "duration": "3s"}, {"weight": 50, "duration": "3s"}],
+    [{"weight": 20, "duration": "5s"}],
+    [{"weight": 25, "duration": "4s", "approval": True}, {"weight": 50, "duration": "4s"}],
+    [{"weight": 10, "duration": "4s", "requires": "notWorse"}, {"weight": 30, "duration": "4s", "approval": True}],
+    [{"weight": 10, "duration": "3s"}, {"weight": 75, "duration": "3s"}, {"weight": 100, "duration": "3s"}],
+    [{"weight": 0, "duration": "3s"}, {"weight": 40, "duration": "4s"}],
+)
+
+
+def model(version: str) -> Json:
+    """Return spec.model of one version."""
+    return {"image": version}
+
+
+def rollout(rng: Random, strategy: str | None = None) -> Json:
+    """Return a spec.rollout."""
+    strategy = strategy or rng.choices(("canary", "blueGreen", "shadow", "recreate"), (5, 2, 2, 2))[0]
+    spec: Json = {
+        "strategy": strategy,
+        "bake": rng.choice(("0s", "6s", "20s")),
+        "progressDeadline": rng.choice(("15s", "30s")),
+        "rollbackWindow": rng.choice((0, 1, 3)),
+        "revisionHistoryLimit": rng.choice((1, 2, 10)),
+        "analysis": {
+            "deadline": rng.choice(("12s", "40s")),
+            "onInconclusive": rng.choice(("pause", "promote", "rollback")),
+        },
+    }
+    if strategy == "canary":
+        spec["steps"] = rng.choice(_STEPS)
+        if spec["steps"][0]["weight"] == 0:
+            spec["testers"] = {"header": "X-Tester", "value": "yes"}
+    elif strategy == "blueGreen":
+        spec["blueGreen"] = {"duration": "5s", "approval": rng.random() < 0.3}
+        if rng.random() < 0.3:
+            spec["blueGreen"]["hostname"] = "preview.iris.example.com"
+    elif strategy == "shadow":
+        spec["shadow"] = {"percent": rng.choice((50, 100)), "duration": "5s", "approval": rng.random() < 0.3}
+    return spec
+
+
+def scaling(rng: Random) -> Json:
+    """Return a spec.scaling."""
+    kind = rng.random()
+    if kind < 0.35:
+        return {"replicas": rng.choice((1, 2, 3))}
+    if kind < 0.4:
+        return {"replicas": 0}
+    least = rng.choice((1, 2, 3))
+    return {"minReplicas": least, "maxReplicas": least + rng.choice((0, 1, 3))}
+
+
+def whole(rng: Random) -> Json:
+    """Return the spec of a new resource."""
+    spec: Json = {"model": model(VERSIONS[0]), "rollout": rollout(rng)}
+    if rng.random() < 0.7:
+        spec["scaling"] = scaling(rng)
+    if rng.random() < 0.15:
+        spec["traffic"] = {"provider": "replicaRatio"}
+    return spec

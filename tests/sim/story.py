@@ -1,0 +1,327 @@
+"""One history: a resource, an operator, and turns that nobody wrote down, all from one seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ekiben.api.status import Status
+from ekiben.cluster import kinds
+from ekiben.objects.names import REVISION_LABEL
+from ekiben.operator import reconcile
+from ekiben.operator.metrics import Metrics
+from ekiben.rollout.decide import decide
+from ekiben.rollout.observation import Observation
+from ekiben.rollout.plan import Plan
+
+from . import specs, turns
+from .apiserver import ApiServer
+from .clock import VirtualLoop, virtual_time
+from .invariants import Invariants
+from .looks import Looks, state_of
+from .process import Process
+from .schema import NAMESPACE, Info
+from .settled import settled
+from .turns import Turn
+from .world import World
+
+Json = dict[str, Any]
+
+# How often a turn is made in a state where nothing asks for another one in particular.
+_EVERYWHERE: dict[str, int] = {
+    "new": 10, "back": 6, "policy": 5, "size": 4, "pause": 6, "path": 1, "provider": 1, "ask": 12, "ask_oddly": 3,
+    "freeze": 4, "remove": 1, "lose_child": 5, "change_child": 4, "lose_status": 4, "trouble": 6, "breaks": 8,
+    "kill": 4, "recover": 6, "opinion": 8, "silence": 5, "traffic": 4, "counters": 3, "load": 2, "dies": 4,
+    "dies_writing": 4, "fails": 4, "slow": 2, "deaf": 2, "stale": 2, "second": 2,
+}  # fmt: skip
+_TURNS: dict[str, Turn] = {name: getattr(turns, name) for name in _EVERYWHERE}
+_LENGTH = (8, 16)
+
+
+class ViolationError(AssertionError):
+    """A history broke an invariant."""
+
+    def __init__(self, seed: int, what: list[str], told: list[str]) -> None:
+        super().__init__("\n".join([f"history {seed}:", *what]))
+        self.seed, self.what, self.told = seed, what, told
+
+
+@dataclass
+class Outcome:
+    """What came of one history."""
+
+    seed: int
+    violations: list[str]
+    told: list[str]
+    looks: Looks
+    looked: int
+    writes: int
+    seconds: float
+    """How long it took in virtual time."""
+
+
+class Story:
+    """A world, and everything that happens in it."""
+
+    def __init__(self, seed: int, tell: Callable[[str], None] | None = None) -> None:
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.loop = VirtualLoop()
+        self.world = World(self.loop, self.rng)
+        self.invariants = Invariants(self.world)
+        self.looks = Looks()
+        self.told: list[str] = []
+        self.asked: list[str] = []
+        self.frozen = False
+        self.looked = 0
+        self.spec: Json = {}
+        self._tell = tell
+        self._metrics = Metrics()
+        self._ids = 0
+        self._state = "First"
+        self._stops = False
+        self._processes: list[Process] = []
+        self.world.watchers.append(self._heard)
+
+    # The life of a history.
+
+    def run(self, length: int | None = None) -> Outcome:
+        """Run the whole of it, and heal the world at its end."""
+        with virtual_time(self.loop), self._watched():
+            self.begin()
+            for _ in range(length or self.rng.randint(*_LENGTH)):
+                self.wait()
+                self.turn()
+                if self.violations:
+                    break
+            else:
+                self.end()
+            self.close()
+        return self.outcome()
+
+    def begin(self) -> None:
+        """A resource and an operator."""
+        random.seed(self.seed)
+        self.start()
+        for version in specs.VERSIONS:
+            nature = self.world.nature(version)
+            nature.start = self.rng.choice((0.5, 2.0, 5.0))
+            nature.verdict = self.rng.choices(("good", "bad", "unsure"), (6, 2, 2))[0]
+            nature.judged_after = self.rng.choice((2.0, 6.0))
+        self.world.gateway.delay = self.rng.choice((0.05, 0.5, 2.0))
+        self.create_again()
+        if self.rng.random() < 0.9:
+            self.advance(12)
+
+    def wait(self) -> None:
+        """Let time pass: often until the rollout gets to another state, sometimes for long."""
+        kind = self.rng.random()
+        if kind < 0.6:
+            self._stops = True
+            self.advance(self.rng.choice((5, 15, 40)))
+            self._stops = False
+            self.advance(self.rng.choice((0.0, 0.0, 0.3, 1.5)))
+        else:
+            self.advance(self.rng.choice((0.01, 0.1, 1, 4, 12, 45)))
+
+    def turn(self) -> None:
+        """Make one turn."""
+        names = list(_EVERYWHERE)
+        name = self.rng.choices(names, [_EVERYWHERE[one] for one in names])[0]
+        self.make(name)
+
+    def make(self, name: str) -> None:
+        """Make a turn by its name."""
+        turn = _TURNS.get(name) or turns.REQUESTS[name]
+        done = turn(self)
+        if done:
+            self.note(done)
+
+    def end(self) -> None:
+        """Heal everything; what was asked for has to come, and then nothing may be written any more."""
+        world = self.world
+        self.note("the world heals")
+        for process in self._processes:
+            process.faults.heal()
+        if self.frozen:
+            turns.freeze(self)
+        for nature in world.natures.values():
+            nature.trouble = ""
+            nature.verdict = "good" if nature.verdict not in ("bad", "hung") else nature.verdict
+        world.workloads.heal()
+        world.senses.traffic = world.senses.counters = True
+        world.senses.since = world.now
+        world.gateway.wake()
+        self.advance(15)
+        self._unpause()
+        problems = settled(self)
+        if problems:
+            self.invariants.violations += [f"{self.loop.passed:.2f} s: at the end: {problem}" for problem in problems]
+
+    def _unpause(self) -> None:
+        rollout = {key: value for key, value in self.spec["rollout"].items() if key != "paused"}
+        turns._apply(self, rollout=rollout)
+        if self.world.status.get("paused"):
+            turns._ask(self, "resume")
+
+    def close(self) -> None:
+        """Leave nothing behind in this process."""
+        for process in self._processes:
+            process.kill()
+        self.loop.advance(self.loop.passed)
+        self.loop.close()
+
+    def outcome(self) -> Outcome:
+        """Return what came of it."""
+        writes = sum(process.writes for process in self._processes)
+        return Outcome(self.seed, self.violations, self.told, self.looks, self.looked, writes, self.loop.passed)
+
+    @property
+    def violations(self) -> list[str]:
+        """What was broken so far."""
+        defects = [defect for process in self._processes for defect in process.defects]
+        return [*self.invariants.violations, *defects]
+
+    # What turns use.
+
+    @property
+    def process(self) -> Process:
+        """The operator that runs now, or ran last."""
+        return self._processes[-1]
+
+    @property
+    def running(self) -> bool:
+        """Whether a rollout is going on."""
+        return "rollout" in self.world.status
+
+    @property
+    def state(self) -> str:
+        """The state of the table."""
+        return self._state
+
+    def revision_of(self, part: str) -> str | None:
+        """Return the stable, canary or former revision."""
+        found: str | None = (self.world.status.get(part) or {}).get("revision")
+        return found
+
+    def image_of(self, part: str) -> str | None:
+        """Return the image of the stable, canary or former revision."""
+        found: str | None = (self.world.status.get(part) or {}).get("image")
+        return found
+
+    def pods_of(self, revision: str | None) -> list[Json]:
+        """Return the pods of a revision that are not ending."""
+        return [
+            pod
+            for pod in self.world.server.all(kinds.POD)
+            if pod["metadata"]["labels"].get(REVISION_LABEL) == revision
+            and pod["metadata"].get("deletionTimestamp") is None
+        ]
+
+    def next_id(self) -> str:
+        """Return an ID for a request."""
+        self._ids += 1
+        return f"r{self._ids}"
+
+    def mark(self, turn: str) -> None:
+        """Say that a turn was made which no observation shows."""
+        self.looks.marks.add(turn)
+
+    def create_again(self) -> None:
+        """Apply the resource, which is not there."""
+        if self.world.resource is None:
+            self.spec = self.spec or specs.whole(self.rng)
+            self.note(f"create {self.spec}")
+            self.world.create(turns.copied(self.spec))
+
+    def start(self) -> Process:
+        """Start an operator."""
+        process = Process(self.world, self._metrics)
+        process.on_death = lambda: self.world.later(self.rng.uniform(0.05, 5), self._restart)
+        self._processes.append(process)
+        return process
+
+    def crash(self, away: float) -> None:
+        """Kill the operator; another one starts later."""
+        self.process.kill()
+        self.world.later(away, self._restart)
+
+    def second_operator(self, seconds: float) -> None:
+        """Let another operator act beside the first, as happens around a lease that expires; then the first is gone."""
+        first = self.process
+        if not first.dead:
+            self.start()
+            self.world.later(seconds, first.kill)
+
+    def read_stale(self, seconds: float) -> None:
+        """Let the operator read the state of this moment for a while."""
+        server = self.world.server
+        older = ApiServer(server.clock, stores={plural: dict(store) for plural, store in server.stores.items()})
+        older.version = server.version
+        faults = self.process.faults
+        faults.stale = older
+        self.world.later(seconds, faults.see_again)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.loop.advance(self.loop.passed + seconds)
+
+    def note(self, text: str) -> None:
+        """Write the story down."""
+        line = f"{self.loop.passed:8.2f} s  {text}"
+        self.told.append(line)
+        if self._tell:
+            self._tell(line)
+
+    def _restart(self) -> None:
+        if self.process.dead:
+            self.note("an operator starts")
+            self.start()
+
+    def _watched(self) -> Any:
+        return _Decisions(self)
+
+    def decided(self, seen: Observation, now: float) -> Plan:
+        """Decide as the product does, and look over its shoulder."""
+        plan = decide(seen, now)
+        self.looked += 1
+        process = next((one for one in self._processes if one.is_current()), None)
+        self.invariants.looked(process, seen, plan)
+        before = state_of(seen.resource.status)
+        found = self.looks.looked(seen, now, plan)
+        after = state_of(plan.status)
+        if self._tell and (found or before != after):
+            met = ", ".join(turn for _, turn, _ in found)
+            self.note(f"    look: {before} -> {after} ({met})")
+        if self.seed % 8 == 0 and plan != decide(seen, now):
+            self.invariants.violations.append("the same observation gave another plan")
+        return plan
+
+    def _heard(self, event: str, info: Info, body: Json) -> None:
+        if info.kind is kinds.MODEL_DEPLOYMENT and event != "DELETED":
+            status = body.get("status")
+            state = state_of(Status.model_validate(status)) if status else self._state
+            if state != self._state:
+                self._state = state
+                if self._stops:
+                    self.loop.stop()
+
+
+@dataclass
+class _Decisions:
+    """While it is entered, the product's loop decides through a story."""
+
+    story: Story
+    _before: Any = field(default=None)
+
+    def __enter__(self) -> None:
+        self._before = reconcile.decide
+        reconcile.decide = self.story.decided  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        reconcile.decide = self._before
+
+
+__all__ = ["NAMESPACE", "Outcome", "Story", "ViolationError"]
