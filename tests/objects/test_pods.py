@@ -10,7 +10,7 @@ from ekiben.api.pods import RESERVED_PREFIXES, PodOverrides
 from ekiben.objects import compare, deployment
 from ekiben.objects.pod import template
 
-_ALLOWED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+_ALLOWED_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "secret"}
 _words = st.text(alphabet="abcdefghij", min_size=1, max_size=8)
 _anything = st.recursive(
     st.none() | st.booleans() | st.integers(0, 9) | _words,
@@ -134,8 +134,9 @@ def test_the_users_variables_win():
 
 def test_a_tmp_of_the_users_own_takes_the_place_of_the_default():
     model = {"volumes": [{"name": "big", "mountPath": "/tmp", "emptyDirSize": "10Gi"}]}
-    assert container(model)["volumeMounts"] == [{"name": "big", "mountPath": "/tmp"}]
-    assert pod(model)["spec"]["volumes"] == [{"name": "big", "emptyDir": {"sizeLimit": "10Gi"}}]
+    assert [one["name"] for one in container(model)["volumeMounts"] if one["mountPath"] == "/tmp"] == ["big"]
+    assert {"name": "big", "emptyDir": {"sizeLimit": "10Gi"}} in pod(model)["spec"]["volumes"]
+    assert not [volume for volume in pod(model)["spec"]["volumes"] if volume["name"] == "ekiben-tmp"]
 
 
 def test_overrides_reach_the_pod_and_only_where_they_may():

@@ -39,7 +39,7 @@ def template(name: str, revision: str, model: Model, request_timeout: str) -> di
             "labels": _allowed(overrides.labels) | labels(name, revision),
             "annotations": _allowed(overrides.annotations)
             | _scraping(server)
-            | (drain.annotations() if server.tells_callers else {}),
+            | (drain.pod_annotations() if server.tells_callers else {}),
         },
         "spec": spec,
     }
