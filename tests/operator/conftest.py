@@ -117,6 +117,10 @@ class FakeCluster:
 class NoSource:
     interval = 0.0
     drains = True
+    pooled = False
+
+    def histograms(self, runtime):
+        return True
 
     async def read(self, targets, timeout):  # noqa: ASYNC109
         return {}

@@ -45,6 +45,11 @@ class World:
 
     interval = 0.0
     drains = True
+    pooled = False
+    latency = True
+
+    def histograms(self, runtime):
+        return self.latency
 
     async def read(self, targets, timeout):  # noqa: ASYNC109
         self.timeouts.append(timeout)
@@ -325,7 +330,8 @@ async def test_a_stable_that_never_answered_leaves_latency_undecided_first():
 
 
 async def test_a_runtime_without_histogram_leaves_latency_out(world):
-    drive = await started(world, histograms=False)
+    world.latency = False
+    drive = await started(world)
     await drive.tick(100, canary={"fine": 5})
     assert [metric.name for metric in drive.evidence().metrics] == ["errors"]
     assert "latency: left out" in drive.evidence().message

@@ -32,6 +32,11 @@ class Counted:
         self.interval = inner.interval
         self.drains = inner.drains
 
+    @property
+    def pooled(self) -> bool:
+        """What the source says."""
+        return self._inner.pooled
+
     async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
         """Return what the source says."""
         answers = await self._inner.read(targets, timeout)
@@ -53,6 +58,7 @@ class ApiProxy:
 
     interval = 0.0
     drains = True
+    pooled = False
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ekiben.api.model import Runtime
+
 from .counters import MetricsError, PodCounters, Trouble
 from .increments import Increment
 from .source import Readings, ScrapeTarget
@@ -26,6 +28,8 @@ class Arm:
     """Since when requests have been in flight and none was completed."""
     requests: int = 0
     """Requests counted so far."""
+    runtime: Runtime = Runtime.BENTOML
+    """The model server in its pods."""
     troubles: tuple[MetricsError, ...] = ()
     counters: Mapping[str, PodCounters] = field(default_factory=dict)
     """The last counters of the pods that answered the last reading."""
@@ -37,6 +41,7 @@ class Arm:
         mine = [target.uid for target in targets if target.revision == self.revision]
         answers = {uid: read[uid] for uid in mine if uid in read}
         self.pods = len(mine)
+        self.runtime = next((one.runtime for one in targets if one.revision == self.revision), self.runtime)
         self.counters = {uid: answer for uid, answer in answers.items() if isinstance(answer, PodCounters)}
         self.troubles = tuple(answer for answer in answers.values() if isinstance(answer, MetricsError))
         if not self.counters:
@@ -61,6 +66,11 @@ class Arm:
     def source_down(self) -> bool:
         """Whether that was not the pods' fault: what is asked about them does not answer itself."""
         return self.stale and any(one.trouble is Trouble.SOURCE_DOWN for one in self.troubles)
+
+    @property
+    def not_routed(self) -> bool:
+        """Whether the gateway knows nothing of the resource."""
+        return any(one.trouble is Trouble.NOT_ROUTED for one in self.troubles)
 
     @property
     def reasons(self) -> str:

@@ -64,7 +64,6 @@ class Collector:
         timeout: float,
         tick: float = 1.0,
         state: str = "",
-        histograms: bool = True,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -77,7 +76,6 @@ class Collector:
             tick: seconds between two calls of `tick`.
             state: what `state()` returned before; empty at the beginning. One that cannot be read, or of another
                 canary, is dropped, and `note` says so.
-            histograms: whether the source knows the latency of the stable's answers.
         """
         self.tick_length = tick
         self.note = ""
@@ -85,7 +83,6 @@ class Collector:
         self._config = config
         self._source = source
         self._timeout = timeout
-        self._histograms = histograms
         self._stable = Arm(stable)
         self._canary = Arm(canary) if canary is not None else None
         self._drains = Drains()
@@ -105,7 +102,8 @@ class Collector:
             return
         self._traffic.change(weight / 100, now)
         self._usable = False
-        history = self._references.histogram([*self._stable.counters]) if self._histograms else None
+        known = self._source.histograms(self._stable.runtime)
+        history = self._references.histogram([*self._stable.counters]) if known else None
         if weight > 0 and self._analysis is None:
             # Before the canary's first request: afterwards its own answers might sway the boundary.
             self._analysis = initial(self._config, history)
@@ -141,7 +139,7 @@ class Collector:
         self._count(counted)
         if self._traffic.share > 0 and before is not None:
             mine, others = _of(self._canary, usable), _of(self._stable, usable)
-            self._step(self._gatherer.add(mine, others, before, now))
+            self._step(self._gatherer.add(mine, others, before, now, pooled=self._source.pooled))
 
     def evidence(self) -> Evidence | None:
         """Return what is known now; None without a canary."""

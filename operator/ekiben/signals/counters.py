@@ -21,6 +21,8 @@ class Trouble(StrEnum):
     """The source answers, but what it has about the pod is too old."""
     UNKNOWN = "Unknown"
     """The source answers, and knows nothing about the pod."""
+    NOT_ROUTED = "NotRouted"
+    """The gateway answers, and has no upstream of the resource."""
     SOURCE_DOWN = "SourceDown"
     """The source itself does not answer; this says nothing about the pod."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from math import ceil
+from operator import add
 
-from ekiben.analysis import Block, Counts
+from ekiben.analysis import POOLED, Block, Counts
 
 from .increments import Increment, common_bounds, counts_on, merge
 
@@ -45,7 +47,13 @@ class Gatherer:
         self._drop()
 
     def add(
-        self, canary: Mapping[str, Increment], baseline: Mapping[str, Increment], start: float, end: float
+        self,
+        canary: Mapping[str, Increment],
+        baseline: Mapping[str, Increment],
+        start: float,
+        end: float,
+        *,
+        pooled: bool = False,
     ) -> Block | None:
         """Take in one tick, from one scrape to the next; return a block when one is full.
 
@@ -54,6 +62,7 @@ class Gatherer:
             baseline: the same for the stable.
             start: when the earlier of the two scrapes began.
             end: when the later one began.
+            pooled: whether what stands at a pod is of its whole revision.
         """
         if start >= self.settled:
             if self._began is None:
@@ -65,17 +74,17 @@ class Gatherer:
         # Both arms have to be seen at the end, or the block would compare different spans.
         if not (full and canary and baseline):
             return None
-        block = self._close(end)
+        block = self._close(end, pooled=pooled)
         # A test of so many requests costs seconds and gigabytes, of everybody's operator.
         return None if min(_total(block.canary), _total(block.baseline)) > _MOST_REQUESTS else block
 
-    def _close(self, end: float) -> Block:
+    def _close(self, end: float, *, pooled: bool) -> Block:
         bounds = common_bounds((*self._canary.values(), *self._baseline.values()))
         block = Block(
             id=f"{end:.6f}",
             t=end,
-            canary=counts_on(self._canary, bounds),
-            baseline=counts_on(self._baseline, bounds),
+            canary=counts_on(_arm(self._canary, pooled=pooled), bounds),
+            baseline=counts_on(_arm(self._baseline, pooled=pooled), bounds),
             bounds=bounds,
         )
         self._drop()
@@ -89,6 +98,10 @@ class Gatherer:
         rate = min(self._before) / elapsed if elapsed > 0 else 0.0
         ticks = ceil(_WANTED / (rate * self.tick)) if rate > 0 else _FIRST_TICKS
         return self.tick * min(max(ticks, 1), _MOST_TICKS)
+
+
+def _arm(parts: dict[str, Increment], *, pooled: bool) -> dict[str, Increment]:
+    return {POOLED: reduce(add, parts.values())} if pooled and parts else parts
 
 
 def _total(arm: Mapping[str, Counts]) -> int:

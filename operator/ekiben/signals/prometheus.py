@@ -46,6 +46,7 @@ class PrometheusSource:
     """Asks a Prometheus server."""
 
     drains = False  # what it knows is an interval old
+    pooled = False
 
     def __init__(
         self, api: PrometheusApi, interval: float, names: Names | None = None, clock: Callable[[], float] = time.time

@@ -32,6 +32,7 @@ class ProxySource:
 
     interval = 0.0
     drains = True
+    pooled = False
 
     def __init__(self, api: ApiClient, *, max_body: int = MAX_BODY) -> None:
         """Prepare; `api` gives the server's address, its certificate and the credentials, and stays the caller's."""

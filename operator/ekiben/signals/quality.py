@@ -47,7 +47,10 @@ class Traffic:
 
 
 def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float) -> Problem:
-    """Return what is wrong now, the first of: SourceDown, StaleMetrics, NotRouted, NoTraffic."""
+    """Return what is wrong now, the first that there is."""
+    for arm in (canary, stable):
+        if arm.stale and arm.not_routed:
+            return Problem("NotRouted", arm.reasons)
     if canary.stale and stable.stale and canary.pods and stable.pods:
         down = canary.source_down or stable.source_down
         who = "" if down else "no pod of either revision can be read, so that the way to them is broken: "

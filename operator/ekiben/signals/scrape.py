@@ -26,6 +26,7 @@ class DirectSource:
 
     interval = 0.0
     drains = True
+    pooled = False
 
     def __init__(self, *, max_body: int = MAX_BODY, loopback: bool = False) -> None:
         """Prepare.
@@ -66,11 +67,22 @@ def address(target: ScrapeTarget, *, loopback: bool = False) -> URL:
     Raises:
         MetricsError: Refused, when the pod's address is no IP address, or one that no pod can have.
     """
+    ip = checked(target.ip, f"pod {target.name}", loopback=loopback)
+    if not 0 < target.port < 65536:
+        raise MetricsError(Trouble.REFUSED, f"pod {target.name} is not asked at port {target.port}")
+    return URL.build(scheme="http", host=ip, port=target.port, path=target.path)
+
+
+def checked(ip: str, whose: str, *, loopback: bool = False) -> str:
+    """Return an IP address that a pod can have.
+
+    Raises:
+        MetricsError: Refused, when it is none.
+    """
     try:
-        ip = ip_address(target.ip)
+        found = ip_address(ip)
     except ValueError as error:
-        raise MetricsError(Trouble.REFUSED, f"pod {target.name} has no IP address but {target.ip!r}") from error
-    forbidden = ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_loopback and not loopback)
-    if forbidden or not 0 < target.port < 65536:
-        raise MetricsError(Trouble.REFUSED, f"pod {target.name} is not asked at {target.ip} port {target.port}")
-    return URL.build(scheme="http", host=str(ip), port=target.port, path=target.path)
+        raise MetricsError(Trouble.REFUSED, f"{whose} has no IP address but {ip!r}") from error
+    if found.is_link_local or found.is_multicast or found.is_unspecified or (found.is_loopback and not loopback):
+        raise MetricsError(Trouble.REFUSED, f"{whose} is not asked at {ip}")
+    return str(found)

@@ -38,10 +38,17 @@ class ScrapeTarget:
 class Source(Protocol):
     """A way to read the counters of pods."""
 
-    interval: float
-    """Seconds between two counts of a pod, where these are not made when they are read; otherwise 0."""
-    drains: bool
-    """Whether a reading shows every request that a pod works on, whoever sent it."""
+    @property
+    def interval(self) -> float:
+        """Seconds between two counts of a pod, where these are not made when they are read; otherwise 0."""
+
+    @property
+    def drains(self) -> bool:
+        """Whether a reading shows every request that a pod works on, whoever sent it."""
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the counters of a revision are of all its pods together; they stand at one of them then."""
 
     async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
         """Return what is known of each target, within the timeout (seconds). Raises nothing."""

@@ -70,6 +70,20 @@ def tally(samples: Iterable[tuple[Slot, float]], at: float | None = None, entry:
     Raises:
         MetricsError: Malformed, or Ambiguous where no service of several is named like the bundle.
     """
+    services = _sums(samples)
+    return _entry(services, entry).counters(at) if services else PodCounters(at=at)
+
+
+def tally_each(samples: Iterable[tuple[Slot, float]]) -> dict[tuple[str, str], PodCounters]:
+    """Return (bundle, service) -> its counters.
+
+    Raises:
+        MetricsError: Malformed.
+    """
+    return {entry: sums.counters(None) for entry, sums in _sums(samples).items()}
+
+
+def _sums(samples: Iterable[tuple[Slot, float]]) -> dict[tuple[str, str], _Sums]:
     services: dict[tuple[str, str], _Sums] = {}
     for slot, value in samples:
         if not isfinite(value):
@@ -78,7 +92,7 @@ def tally(samples: Iterable[tuple[Slot, float]], at: float | None = None, entry:
         if sums is None:
             sums = services[slot.entry] = _Sums()
         sums.add(slot, value)
-    return _entry(services, entry).counters(at) if services else PodCounters(at=at)
+    return services
 
 
 def _buckets(upto: dict[float, float]) -> tuple[int, ...]:
