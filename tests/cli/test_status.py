@@ -101,7 +101,7 @@ def test_the_way_by_strategy() -> None:
         found = track(one(state))
         return found.plain if found else ""
 
-    assert line("awaiting-approval") == "✔ 5 % ━━ ● 20 % ✋ ━━ ○ 50 % ━━ ○ 100 %"
+    assert line("awaiting-approval") == "✔ 5 % ━━ ● 20 % with approval ━━ ○ 50 % ━━ ○ 100 %"
     assert line("starting") == "○ 5 % ━━ ○ 20 % ━━ ○ 50 % ━━ ○ 100 %"
     assert line("promoting") == "✔ 5 % ━━ ✔ 20 % ━━ ✔ 50 % ━━ ● 100 %"
     assert line("preview") == "✔ starting ━━ ● preview ━━ ○ all requests"

@@ -35,6 +35,13 @@ def until(written: str, now: float) -> str:
     return f"in {span(left)}" if left > 0 else f"{span(-left)} ago"
 
 
+def ago(written: str, now: float) -> str:
+    """Return how long ago a time was, in one unit: "2 h ago"."""
+    passed = max(0.0, now - moment(written))
+    size, unit = next(((size, unit) for size, unit in _UNITS if passed >= size), (1, "s"))
+    return f"{passed // size:.0f} {unit} ago"
+
+
 def clock(written: str, now: float, zone: datetime | None = None) -> str:
     """Return a time in the zone of this machine; with its date where that is not today's."""
     zone = zone or datetime.now(UTC).astimezone()

@@ -102,7 +102,7 @@ def _figures(figures: tuple[Figure, ...]) -> Group:
 
 def _share(value: float, what: str) -> Text:
     reached = "bold" if value >= 1 else "default"
-    return Text(f"{words.evidence(value)} of the evidence that {what}", style=reached)
+    return Text(f"{words.evidence(value)} of what {what}", style=reached)
 
 
 def _waits(story: Story, now: float) -> Text:

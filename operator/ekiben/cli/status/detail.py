@@ -14,6 +14,7 @@ from ekiben.cli.explain.options import Commands
 from ekiben.cli.explain.render import headline
 from ekiben.cli.explain.tell import tell
 from ekiben.cli.explain.waits import waits
+from ekiben.cli.fit import Fit
 from ekiben.cli.seen import Seen
 
 from . import evidence, ledger
@@ -21,6 +22,7 @@ from .overview import COLOURS
 from .progress import clock, clock_bar, track
 
 _WEIGHT = 24
+_ROOMY = 90
 
 
 def detail(seen: Seen, now: float, *, live: bool = False, wide: bool = False) -> RenderableType:
@@ -32,7 +34,7 @@ def detail(seen: Seen, now: float, *, live: bool = False, wide: bool = False) ->
         live: for --watch: only what matters at the moment, so that it fits on a screen.
         wide: whole image references.
     """
-    parts: list[RenderableType] = [_head(seen, now), Text(), _revisions(seen, wide)]
+    parts: list[RenderableType] = [_head(seen, now), Text(), Fit(lambda width: _revisions(seen, wide, width >= _ROOMY))]
     rollout = _rollout(seen, now)
     parts += [Text(), rollout] if rollout is not None else []
     shown = evidence.table(seen)
@@ -68,20 +70,22 @@ def _framed(seen: Seen, body: RenderableType, time: str) -> Panel:
     )
 
 
-def _revisions(seen: Seen, wide: bool) -> Table:
+def _revisions(seen: Seen, wide: bool, roomy: bool) -> Table:
     table = Table.grid(padding=(0, 2))
     roles = (("stable", seen.status.stable), ("canary", seen.status.canary), ("former", seen.status.former))
     for role, one in roles:
         if one is None:
             continue
-        table.add_row(
+        cells = [
             Text(role, style="dim"),
-            Text.assemble((f"revision {one.number}", "bold"), (f" {one.revision}", "dim")),
-            bar(one.weight / 100, _WEIGHT, "cyan" if role == "canary" else "green"),
+            Text.assemble((f"revision {one.number}", "bold"), (f" {one.revision}", "dim"), no_wrap=True),
+            bar(one.weight / 100, _WEIGHT if roomy else _WEIGHT // 2, "cyan" if role == "canary" else "green"),
             _weight(one),
             _ready(one),
-            Text(one.image if wide else words.short_image(one.image), style="dim"),
-        )
+        ]
+        if roomy or wide:
+            cells.append(Text(one.image if wide else words.short_image(one.image), style="dim"))
+        table.add_row(*cells)
     if not table.rows:
         table.add_row(Text("no revision yet", style="dim"))
     return table

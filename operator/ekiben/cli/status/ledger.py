@@ -33,37 +33,33 @@ _HEALTHY = {
 
 def decisions(seen: Seen, now: float, most: int) -> RenderableType:
     """Return the last decisions, the latest last."""
-    table = _table("decisions")
+    rows = []
     for one in seen.status.decisions[-most:]:
         colour = "red" if one.decision in _BAD else "green" if one.decision in _GOOD else "default"
         reason = f" ({one.reason})" if one.decision == "Held" else ""
-        table.add_row(
-            words.clock(one.at, now), Text(one.decision + reason, style=colour), Text(one.message, style="dim")
+        rows.append(
+            (words.clock(one.at, now), Text(one.decision + reason, style=colour), Text(one.message, style="dim"))
         )
-    return table
+    return _table("decisions", rows)
 
 
 def requests(seen: Seen, now: float, most: int) -> RenderableType:
     """Return the last requests and what came of them."""
-    table = _table("requests")
+    rows = []
     for one in seen.status.requests[-most:]:
-        done = one.outcome == "Done"
-        verb = f"{one.verb or '?'} {one.outcome.lower()}"
-        message = Text(one.message, style="dim")
-        table.add_row(words.clock(one.at, now), Text(verb, style="green" if done else "red"), message)
-    return table
+        verb = Text(f"{one.verb or '?'} {one.outcome.lower()}", style="green" if one.outcome == "Done" else "red")
+        rows.append((words.clock(one.at, now), verb, Text(one.message, style="dim")))
+    return _table("requests", rows)
 
 
 def conditions(seen: Seen, *, everything: bool) -> RenderableType | None:
     """Return the conditions; without `everything` only those that are not as they are when all is well."""
-    chosen = [one for one in seen.status.conditions if everything or _wrong(one)]
-    if not chosen:
-        return None
-    table = _table("conditions")
-    for one in chosen:
-        state = Text(one.status, style="yellow" if _wrong(one) else "default")
-        table.add_row(one.type, state, Text.assemble(one.reason, "  ", (one.message, "dim")))
-    return table
+    rows = []
+    for one in seen.status.conditions:
+        if everything or _wrong(one):
+            state = Text(one.status, style="yellow" if _wrong(one) else "default")
+            rows.append((one.type, state, Text.assemble(one.reason, "  ", (one.message, "dim"))))
+    return _table("conditions", rows) if rows else None
 
 
 def history(seen: Seen, now: float, most: int) -> RenderableType:
@@ -76,9 +72,12 @@ def _wrong(one: Condition) -> bool:
     return usual is not None and one.status != "Unknown" and one.status != usual
 
 
-def _table(title: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(title, style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
+def _table(title: str, rows: list[tuple[str, Text, Text]]) -> Table:
+    """Return three columns, of which the last one gives way."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=True)
+    table.add_column(title, style="dim", no_wrap=True, min_width=max(len(title), *(len(row[0]) for row in rows)))
+    table.add_column(no_wrap=True, min_width=max(row[1].cell_len for row in rows))
+    table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
+    for row in rows:
+        table.add_row(*row)
     return table

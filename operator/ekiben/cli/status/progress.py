@@ -76,7 +76,7 @@ def clock_bar(one: Clock) -> Text:
 def _stages(policy: Rollout, running: RolloutStatus) -> tuple[list[str], int]:
     """Return the names of the stages and the index of the present one."""
     if policy.strategy is Strategy.CANARY:
-        names = [f"{step.weight} %" + (" ✋" if step.approval else "") for step in policy.steps] + ["100 %"]
+        names = [f"{step.weight} %" + (" with approval" if step.approval else "") for step in policy.steps] + ["100 %"]
         if running.state == "Promoting":
             return names, len(names) - 1
         return names, running.step if running.state == "Step" else -1
