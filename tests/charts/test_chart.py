@@ -120,6 +120,19 @@ def test_the_operators_settings_are_known_to_it(chart):
     assert settings.namespaces == ("a", "b")
 
 
+def test_the_hostnames_reach_the_operator():
+    from ekiben.operator.settings import Settings
+
+    objects = render("--set-json", 'hostnames={"shop": ["shop.example.com"], "admin-*": ["*"]}')
+    [value] = [
+        v["value"]
+        for v in operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
+        if v["name"] == "EKIBEN_HOSTNAMES"
+    ]
+    settings = Settings.load({"EKIBEN_HOSTNAMES": value})
+    assert settings.hostnames == {"shop": ("shop.example.com",), "admin-*": ("*",)}
+
+
 def test_the_crd_is_upgraded_with_the_chart_and_stays_after_it(chart):
     from ekiben.api.crd import CRD_NAME, crd
 
@@ -151,6 +164,8 @@ def test_a_digest_wins_over_a_tag():
         ("image.digest=abc", "digest"),
         ("domain=no domain", "domain"),
         ("watchNamespaces=shop", "watchNamespaces"),
+        ("hostnames.Shop={a.b}", "hostnames"),
+        ("hostnames.shop={*.a.b}", "hostnames"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused(value, named):

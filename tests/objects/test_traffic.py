@@ -3,7 +3,8 @@
 import pytest
 from tests.objects.resources import resource
 
-from ekiben.objects import autoscaler, httproute, meta, service
+from ekiben.api import rollout
+from ekiben.objects import autoscaler, deployment, httproute, meta, service
 from ekiben.objects.problems import problems
 from ekiben.objects.settings import Settings
 
@@ -67,6 +68,107 @@ def test_weights_are_read_back():
     route["spec"]["rules"][-1]["backendRefs"].append({"name": "somebody-elses", "weight": 3})
     assert httproute.weights(route) == {"bcdfghjk": 100, "mnpqrstv": 0}
     assert httproute.weights({}) == {}
+
+
+def test_copies_go_to_the_shadow_and_only_of_what_callers_ask():
+    route = httproute.render(resource(traffic={"path": "/iris"}), SETTINGS, WEIGHTS, mirror=("mnpqrstv", 25))
+    private, public = route["spec"]["rules"]
+    rewrite, copies = public["filters"]
+    assert rewrite["type"] == "URLRewrite"
+    assert copies == {
+        "type": "RequestMirror",
+        "requestMirror": {
+            "backendRef": {"group": "", "kind": "Service", "name": "iris-mnpqrstv", "port": 80},
+            "percent": 25,
+        },
+    }
+    assert [one["type"] for one in private["filters"]] == ["URLRewrite"]
+    assert httproute.mirrored(route) == "mnpqrstv"
+    assert httproute.mirrored(httproute.render(resource(), SETTINGS, WEIGHTS)) is None
+
+
+def test_all_requests_are_copied_without_a_percentage():
+    route = httproute.render(resource(), SETTINGS, WEIGHTS, mirror=("mnpqrstv", 100))
+    assert "percent" not in route["spec"]["rules"][-1]["filters"][0]["requestMirror"]
+
+
+def test_testers_reach_the_new_revision_whatever_its_weight():
+    testers = rollout.Testers(header="X-Tester", value="yes")
+    weights = (("bcdfghjk", 100), ("mnpqrstv", 0))
+    route = httproute.render(resource(traffic={"path": "/iris"}), SETTINGS, weights, testers=(testers, "mnpqrstv"))
+    _private, tested, public = route["spec"]["rules"]
+    assert tested["matches"] == [
+        {
+            "path": {"type": "PathPrefix", "value": "/iris"},
+            "headers": [{"type": "Exact", "name": "X-Tester", "value": "yes"}],
+        }
+    ]
+    assert [(one["name"], one["weight"]) for one in tested["backendRefs"]] == [("iris-mnpqrstv", 100)]
+    assert (tested["filters"], tested["timeouts"]) == (public["filters"], public["timeouts"])
+    assert httproute.previewed(route) == "mnpqrstv"
+    assert httproute.weights(route) == {"bcdfghjk": 100, "mnpqrstv": 0}
+
+
+def test_a_preview_hostname_leads_to_the_new_revision_and_not_to_what_its_server_tells():
+    parents = httproute.parent_refs(resource(), SETTINGS)
+    route = httproute.render_preview(resource(), parents, "preview.example.com", "mnpqrstv")
+    assert route["metadata"]["name"] == "iris-preview"
+    assert route["spec"]["hostnames"] == ["preview.example.com"]
+    assert route["spec"]["parentRefs"] == parents
+    private, public = route["spec"]["rules"]
+    assert private["filters"][0]["urlRewrite"]["path"]["type"] == "ReplaceFullPath"
+    assert [one["name"] for one in private["backendRefs"]] == ["iris-mnpqrstv"]
+    assert [one["name"] for one in public["backendRefs"]] == ["iris-mnpqrstv"]
+    assert httproute.previewed_by_host("iris", route) == "mnpqrstv"
+
+
+def test_a_route_that_is_being_left_keeps_everything_but_its_weights():
+    traffic = {"hostnames": ["iris.example.com"], "path": "/iris"}
+    testers = (rollout.Testers(header="X-Tester", value="yes"), "mnpqrstv")
+    before = httproute.render(resource(traffic=traffic), SETTINGS, WEIGHTS, ("mnpqrstv", 5), testers)
+    after = httproute.reweighted(resource(), before, (("bcdfghjk", 100), ("mnpqrstv", 0)))
+    plain = httproute.render(resource(traffic=traffic), SETTINGS, (("bcdfghjk", 100), ("mnpqrstv", 0)))
+    assert after == plain
+
+
+def test_the_service_of_all_selects_what_has_weight():
+    one = service.render_shared(resource(), (("bcdfghjk", 100), ("mnpqrstv", 0)))
+    assert one["metadata"]["name"] == "iris"
+    assert one["spec"] == service.render_stable(resource(), "bcdfghjk")["spec"]
+    both = service.render_shared(resource(), WEIGHTS)
+    assert both["spec"]["selector"] == {
+        "ekiben.dev/modeldeployment": "iris",
+        "app.kubernetes.io/managed-by": "ekiben",
+    }
+    assert service.selected(one) == "bcdfghjk"
+    assert service.selected(both) is None
+    assert service.weights(one) == {"bcdfghjk": 100, "mnpqrstv": 0}
+    assert service.weights(both) == dict(WEIGHTS)
+
+
+def test_pods_of_a_revision_have_what_the_service_of_all_selects():
+    chosen = service.render_shared(resource(), WEIGHTS)["spec"]["selector"]
+    template = deployment.render(resource(), "bcdfghjk", 1, {"image": "x:1"}, 1)["spec"]["template"]
+    assert chosen.items() <= template["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("note", ["", "bcdfghjk=100", "bcdfghjk=80,mnpqrstv=20", "nonsense", "mnpqrstv=" + "9" * 5000])
+def test_a_note_that_does_not_fit_the_selector_is_not_believed(note):
+    one = service.render_stable(resource(), "bcdfghjk")
+    one["metadata"]["annotations"] = {service.WEIGHTS_ANNOTATION: note}
+    assert service.weights(one) == {"bcdfghjk": 100}
+
+
+def test_a_selector_of_several_without_a_note_says_nothing():
+    both = service.render_shared(resource(), WEIGHTS)
+    both["metadata"]["annotations"] = {}
+    assert service.weights(both) == {}
+
+
+def test_the_service_notes_the_users_route():
+    rendered = service.render_stable(resource(traffic={"httpRoute": "mine"}), "bcdfghjk")
+    assert service.route_of(rendered) == "mine"
+    assert service.route_of(service.render_stable(resource(), "bcdfghjk")) is None
 
 
 def test_an_autoscaler_follows_the_metrics_of_the_resource():

@@ -30,11 +30,22 @@ def test_flags_go_before_the_environment():
         ("EKIBEN_DOMAIN", "Example.com/"),
         ("EKIBEN_NAMESPACES", "ok,../etc"),
         ("EKIBEN_TICK", "nan"),
+        ("EKIBEN_HOSTNAMES", "shop"),
+        ("EKIBEN_HOSTNAMES", '["shop"]'),
+        ("EKIBEN_HOSTNAMES", '{"Shop": ["a.b"]}'),
+        ("EKIBEN_HOSTNAMES", '{"shop": ["*.a.b"]}'),
+        ("EKIBEN_HOSTNAMES", '{"shop": "a.b"}'),
     ],
 )
 def test_a_bad_value_names_the_variable(variable, value):
     with pytest.raises(SettingsError, match=variable):
         Settings.load({variable: value})
+
+
+def test_hostnames_are_json():
+    settings = Settings.load({"EKIBEN_HOSTNAMES": '{"shop": ["shop.example.com"], "team-*": []}'})
+    assert settings.hostnames == {"shop": ("shop.example.com",), "team-*": ()}
+    assert Settings.load({"EKIBEN_HOSTNAMES": ""}).hostnames == {}
 
 
 def test_a_typing_error_in_a_name_is_refused():

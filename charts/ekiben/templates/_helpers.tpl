@@ -55,7 +55,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [get, create, patch]
@@ -66,6 +66,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, watch]
+{{- end }}
+
+{{/* Of the cluster as a whole: what the Gateway's class can do. */}}
+{{- define "ekiben.classRules" -}}
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gatewayclasses]
+  verbs: [get]
 {{- end }}
 
 {{- define "ekiben.gatewayRules" -}}

@@ -169,12 +169,11 @@ class Watchers:
 
 
 def _share(world: World, seen: Route, canary: str) -> float:
-    """Return the canary's share of all answers, per cent: under replicaRatio what it truly gets, of a shadow the copies
-    among requests and copies."""
+    """Return the canary's share of all answers, per cent; of a shadow that of the copies among requests and copies."""
     if seen.mirror == canary:
         percent = (world.policy.shadow or Shadow()).percent
         return 100 * percent / (100 + percent)
-    return (seen.actual or seen.weights).get(canary, 0)
+    return seen.weights.get(canary, 0)
 
 
 def _collector(
