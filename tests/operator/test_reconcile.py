@@ -238,3 +238,17 @@ async def test_a_resource_that_is_gone_leaves_nothing_behind(world):
     assert await world.reconciler.look(KEY) is None
     assert world.watchers.evidence(KEY) is None
     assert 'name="iris"' not in world.metrics.exposition().decode()
+
+
+async def test_a_disruption_budget_comes_with_the_second_replica_and_comes_back(world):
+    world.apply()
+    await world.settle()
+    name = f"iris-{world.status['stable']['revision']}"
+    budget = world.cluster.objects["PodDisruptionBudget", "shop", name]
+    assert budget["spec"]["maxUnavailable"] == 1
+    world.cluster.drop(kinds.DISRUPTION_BUDGET, "shop", name)
+    await world.settle()
+    assert ("PodDisruptionBudget", "shop", name) in world.cluster.objects
+    world.apply(scaling={"replicas": 1})
+    await world.settle()
+    assert ("PodDisruptionBudget", "shop", name) not in world.cluster.objects

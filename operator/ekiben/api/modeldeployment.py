@@ -22,6 +22,8 @@ def _deadline_covers_start(self: Spec) -> bool:
     # Only where the user wrote a startup timeout: its default is an upper bound, not something that somebody asked for.
     if "startup_timeout" not in self.model.probes.model_fields_set:
         return True
+    if self.rollout.policy_ref is not None and "progress_deadline" not in self.rollout.model_fields_set:
+        return True  # the policy says it
     return seconds(self.rollout.progress_deadline) >= seconds(self.model.probes.startup_timeout)
 
 
@@ -32,6 +34,7 @@ class Spec(Resource):
         Rule(
             "!has(self.model.probes) || !has(self.model.probes.startupTimeout)"
             f" || !self.model.probes.startupTimeout.matches(r'{DURATION_PATTERN}')"
+            " || (has(self.rollout) && has(self.rollout.policyRef) && !has(self.rollout.progressDeadline))"
             " || (has(self.rollout) && has(self.rollout.progressDeadline)"
             f" && !self.rollout.progressDeadline.matches(r'{DURATION_PATTERN}'))"
             " || duration(self.model.probes.startupTimeout) <= duration("

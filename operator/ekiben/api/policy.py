@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import ValidationError
 
 from .base import Resource
-from .modeldeployment import Metadata
+from .modeldeployment import Metadata, Spec
 from .rollout import Rollout
 from .rules import Rule
 from .status import RolloutStatus
@@ -71,7 +71,23 @@ def merged(own: Rollout, shared: Rollout | None) -> Rollout:
     """
     if shared is None:
         return own
-    return Rollout.model_validate(_over(_written(shared), _written(own)))
+    both = _over(_written(shared), _written(own))
+    both.pop("policyRef", None)  # with it, what the policy may yet say would pass
+    return Rollout.model_validate(both)
+
+
+def applied(spec: Spec, shared: Rollout) -> Rollout:
+    """Return `merged` for a whole spec, whose other blocks have to fit as well.
+
+    Raises:
+        ValueError: they do not, such as a startup timeout beyond the policy's progressDeadline.
+    """
+    rollout = merged(spec.rollout, shared)
+    whole = spec.model_copy(update={"rollout": rollout})
+    broken = [rule.message for rule in Spec.rules if not rule.holds(whole)]
+    if broken:
+        raise ValueError("; ".join(broken))
+    return rollout
 
 
 def in_force(running: RolloutStatus | None, spec: Rollout) -> Rollout:

@@ -34,11 +34,14 @@ class Kind:
 
 
 MODEL_DEPLOYMENT = Kind("ekiben.dev", "v1alpha1", "ModelDeployment", "modeldeployments")
+ROLLOUT_POLICY = Kind("ekiben.dev", "v1alpha1", "RolloutPolicy", "rolloutpolicies")
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
 SERVICE = Kind("", "v1", "Service", "services")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 AUTOSCALER = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 HTTP_ROUTE = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
 GATEWAY_CLASS = Kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses")
 GATEWAY = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")

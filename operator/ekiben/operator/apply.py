@@ -8,7 +8,7 @@ from typing import Any
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ForbiddenError, InvalidError
-from ekiben.objects import autoscaler, deployment, service
+from ekiben.objects import autoscaler, deployment, disruption, service
 from ekiben.objects.names import child_name
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
@@ -65,6 +65,14 @@ class Applier:
                 world.autoscalers[action.revision] = await self._writes.ensure(world, kinds.AUTOSCALER, desired, live)
             case plan.DeleteAutoscaler():
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+            case plan.EnsureDisruptionBudget():
+                desired = disruption.render(world.resource, action.revision)
+                live = world.budgets.get(action.revision)
+                world.budgets[action.revision] = await self._writes.ensure(
+                    world, kinds.DISRUPTION_BUDGET, desired, live
+                )
+            case plan.DeleteDisruptionBudget():
+                await self._writes.delete(world, kinds.DISRUPTION_BUDGET, world.budgets.pop(action.revision, None))
             case plan.SetWeights():
                 await self._traffic.set_weights(world, action)
             case plan.EnsureStableService():
@@ -72,6 +80,7 @@ class Applier:
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+                await self._writes.delete(world, kinds.DISRUPTION_BUDGET, world.budgets.pop(action.revision, None))
                 await self._writes.delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
                 await self._writes.delete(world, kinds.SERVICE, world.services.pop(name, None))
 

@@ -14,6 +14,7 @@ from ekiben.cluster.connection import Source, authorization, server, tls
 from ekiben.objects.names import RESOURCE_LABEL
 
 from .health import WATCH_SECONDS, Health
+from .policies import Policies
 from .queue import Key, WorkQueue
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ _OWNED = (
     kinds.POD,
     kinds.ENDPOINT_SLICE,
     kinds.AUTOSCALER,
+    kinds.DISRUPTION_BUDGET,
     kinds.HTTP_ROUTE,
 )
 # Children change in bursts (ten pods become ready): one look serves all that comes within this time.
@@ -57,7 +59,9 @@ def kopf_selector(kind: kinds.Kind) -> tuple[str, str, str]:
     return (kind.group, kind.version, kind.plural)
 
 
-def registry(queue: WorkQueue, source: Source, health: Health, on_stop: Callable[[], Awaitable[None]]) -> Any:
+def registry(
+    queue: WorkQueue, source: Source, health: Health, policies: Policies, on_stop: Callable[[], Awaitable[None]]
+) -> Any:
     """Return the handlers: watches that fill the queue, the login, and `on_stop` when the operator ends."""
     handlers = kopf.OperatorRegistry()
 
@@ -78,6 +82,11 @@ def registry(queue: WorkQueue, source: Source, health: Health, on_stop: Callable
     @kopf.on.event(*kopf_selector(kinds.MODEL_DEPLOYMENT), registry=handlers)
     async def resource(namespace: str | None, name: str | None, **_: Any) -> None:
         queue.add(Key(namespace or "", name or ""))
+
+    @kopf.on.event(*kopf_selector(kinds.ROLLOUT_POLICY), registry=handlers)
+    async def policy(namespace: str | None, name: str | None, **_: Any) -> None:
+        for key in policies.users(namespace or "", name or ""):
+            queue.add(key, _BURST_SECONDS)
 
     async def child(namespace: str | None, labels: Any, **_: Any) -> None:
         owner = labels.get(RESOURCE_LABEL)

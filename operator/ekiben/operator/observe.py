@@ -22,23 +22,34 @@ from ekiben.objects.meta import is_owned
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Target
 
+from .freeze import Freezes
 from .gateways import Gateways
 from .pods import parse_pod, still_runs
+from .policies import Policies
 from .traffic import observed
 from .traffic.read import Reader
 from .world import Json, World
 
-_CHILDREN = (kinds.DEPLOYMENT, kinds.SERVICE, kinds.AUTOSCALER, kinds.POD, kinds.ENDPOINT_SLICE)
+_CHILDREN = (
+    kinds.DEPLOYMENT,
+    kinds.SERVICE,
+    kinds.AUTOSCALER,
+    kinds.DISRUPTION_BUDGET,
+    kinds.POD,
+    kinds.ENDPOINT_SLICE,
+)
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
 class Observer:
     """Reads what a decision needs."""
 
-    def __init__(self, cluster: Cluster, rendering: Rendering, gateways: Gateways) -> None:
+    def __init__(self, cluster: Cluster, rendering: Rendering, gateways: Gateways, freeze: str = "") -> None:
         self._cluster = cluster
         self._rendering = rendering
         self._traffic = Reader(cluster, gateways)
+        self._freezes = Freezes(cluster, freeze)
+        self.policies = Policies(cluster)
 
     async def read(self, raw: Json, resource: ModelDeployment) -> World:
         """Read the children of a resource, all at once.
@@ -52,19 +63,26 @@ class Observer:
         async def children(kind: kinds.Kind) -> list[Json]:
             return await self._cluster.list(kind, meta.namespace, labels)
 
-        lists, traffic = await asyncio.gather(
-            asyncio.gather(*(children(kind) for kind in _CHILDREN)), self._traffic.read(resource)
+        lists, traffic, (rollout, policy_problem), frozen = await asyncio.gather(
+            asyncio.gather(*(children(kind) for kind in _CHILDREN)),
+            self._traffic.read(resource),
+            self.policies.read(resource),
+            self._freezes.look(meta.namespace),
         )
-        deployments, services, autoscalers, pods, slices = lists
+        deployments, services, autoscalers, budgets, pods, slices = lists
         owned = {item["metadata"]["name"]: item for item in services if is_owned(item, resource)}
         return World(
             raw=raw,
             resource=resource,
             deployments=_by_revision(item for item in deployments if is_owned(item, resource)),
             autoscalers=_by_revision(item for item in autoscalers if is_owned(item, resource)),
+            budgets=_by_revision(item for item in budgets if is_owned(item, resource)),
             services=owned,
             pods=_pods(pods),
             endpoints=_endpoints(slices),
+            rollout=rollout,
+            policy_problem=policy_problem,
+            frozen=frozen,
             left_route=await self._left_route(resource, owned.get(meta.name)),
             **vars(traffic),
         )
@@ -93,7 +111,10 @@ def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Dr
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},
         service=_selected(world),
         unsupported=world.unsupported,
+        rollout=world.rollout,
+        policy_problem=world.policy_problem,
         request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),
+        frozen=world.frozen,
     )
 
 
@@ -118,6 +139,7 @@ def _revision(world: World, revision: str) -> Revision:
         ready=len(world.endpoints.get(names.child_name(world.name, revision), ())),
         existing=sum(1 for pod in pods if still_runs(pod)),
         autoscaler=_autoscaler(autoscaler) if autoscaler else None,
+        budget=revision in world.budgets,
         pods=tuple(parse_pod(pod) for pod in pods if still_runs(pod)),
     )
 

@@ -154,6 +154,7 @@ class Reconciler:
         self._patience.forget(key)
         await self._applier.forget(*key)
         await self._watchers.forget(key)
+        self._observer.policies.forget(key)
         self._queue.forget(key)
         self._metrics.forget(key)
 

@@ -84,9 +84,10 @@ async def _lead(
     gateways = Gateways(cluster, rendering, settings.public_port)
     pods = pods_source(settings.scrape, cluster, state.metrics, in_cluster=source.in_cluster)
     watchers = Watchers(pods, state.queue, settings)
+    observer = Observer(cluster, rendering, gateways, settings.freeze)
     reconciler = Reconciler(
         cluster,
-        Observer(cluster, rendering, gateways),
+        observer,
         Applier(cluster, rendering, lambda action: state.metrics.writes.labels(action).inc()),
         watchers,
         rendering,
@@ -101,7 +102,7 @@ async def _lead(
         stop.set()  # kopf otherwise waits five seconds for its own task that waits for this flag
         await watchers.close()
 
-    registry = handlers.registry(state.queue, source, state, stopping)
+    registry = handlers.registry(state.queue, source, state, observer.policies, stopping)
     # The workers are there before the first event is. They are never expected to end: the first of these tasks that
     # does ends the process.
     tasks = [asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(settings.concurrency)]

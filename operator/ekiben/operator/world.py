@@ -25,6 +25,7 @@ class World:
     resource: ModelDeployment
     deployments: dict[str, Json] = field(default_factory=dict)
     autoscalers: dict[str, Json] = field(default_factory=dict)
+    budgets: dict[str, Json] = field(default_factory=dict)
     services: dict[str, Json] = field(default_factory=dict)
     pods: dict[str, list[Json]] = field(default_factory=dict)
     endpoints: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -43,6 +44,10 @@ class World:
     """What the Gateway's class, or the user's route, does not allow -> how that is known."""
     rollout: Rollout | None = None
     """spec.rollout over the RolloutPolicy that it refers to; None where it refers to none."""
+    policy_problem: str = ""
+    """Why that policy cannot be used."""
+    frozen: str = ""
+    """Why nothing may move."""
 
     @property
     def policy(self) -> Rollout:
