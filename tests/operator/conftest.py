@@ -129,6 +129,21 @@ class NoSource:
         pass
 
 
+class OneSource:
+    """Sources that are all the same one."""
+
+    prometheus = None
+
+    def __init__(self, source):
+        self.source = source
+
+    def open(self, wanted, world, revisions):
+        return self.source
+
+    async def close(self):
+        pass
+
+
 KEY = Key("shop", "iris")
 GATEWAY = {
     "metadata": {"namespace": "ekiben-gateway", "name": "ekiben"},
@@ -146,7 +161,7 @@ class World:
         self.metrics = Metrics()
         self.now = 1_800_000_000.0
         rendering = Rendering()
-        self.watchers = Watchers(NoSource(), self.queue, Settings())
+        self.watchers = Watchers(OneSource(NoSource()), self.queue, Settings())
         self.reconciler = Reconciler(
             self.cluster,
             Observer(self.cluster, rendering, Gateways(self.cluster, rendering, 0)),

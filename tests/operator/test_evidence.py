@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from ekiben.api.modeldeployment import ModelDeployment
-from ekiben.operator.evidence import Watcher
 from ekiben.operator.logs import ResourceLog
 from ekiben.operator.queue import Key, WorkQueue
+from ekiben.operator.watcher import Watcher
 from ekiben.operator.world import World as Seen
 from ekiben.rollout.observation import Evidence
 
@@ -84,7 +84,7 @@ def seen(weight, *, acknowledged=True, pods=1):
 @pytest.fixture
 async def watched():
     collector, queue = FakeCollector(), WorkQueue()
-    watcher = Watcher(collector, CANARY, STABLE, ResourceLog(logging.getLogger("x"), *KEY))
+    watcher = Watcher(collector, None, CANARY, STABLE, ResourceLog(logging.getLogger("x"), *KEY))
     task = None
 
     def start():

@@ -45,9 +45,9 @@ async def pods(server: Prometheus):
 
 @pytest.fixture
 async def source(server: Prometheus):
-    made = PrometheusSource(PrometheusApi(Server(server.url)), INTERVAL)
-    yield made
-    await made.close()
+    api = PrometheusApi(Server(server.url))
+    yield PrometheusSource(api, INTERVAL)
+    await api.close()
 
 
 async def until(condition, seconds: float = 20.0) -> None:
@@ -153,9 +153,9 @@ async def test_a_server_that_is_away_is_the_sources_fault(server):
 
     for handler in (broken, nonsense, silent):
         async with serving(handler) as port:
-            source = PrometheusSource(PrometheusApi(Server(f"http://127.0.0.1:{port}")), INTERVAL)
-            got = (await source.read([target("iris-1")], 0.3))["iris-1"]
-            await source.close()
+            api = PrometheusApi(Server(f"http://127.0.0.1:{port}"))
+            got = (await PrometheusSource(api, INTERVAL).read([target("iris-1")], 0.3))["iris-1"]
+            await api.close()
         assert got.trouble is Trouble.SOURCE_DOWN, handler
         assert "Prometheus at http://127.0.0.1" in str(got)
 

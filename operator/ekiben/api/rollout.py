@@ -104,9 +104,54 @@ class NonInferiority(Resource):
     """Relative margin, as a ratio of rates."""
 
 
+class EvidenceSource(StrEnum):
+    """Where the counters are read that the evidence is made of."""
+
+    AUTO = "auto"
+    """As the operator's settings say; from the pods, where they say nothing."""
+    PODS = "pods"
+    """From the pods of both revisions, every second: the fastest verdict."""
+    PROMETHEUS = "prometheus"
+    """From the Prometheus server of the operator's settings: blocks of four of its scrape intervals."""
+    GATEWAY = "gateway"
+    """From the gateway's proxies: only requests that the weights have split are counted, whoever else calls."""
+
+
+class Direction(StrEnum):
+    """Which way a business metric is better."""
+
+    LOWER = "lowerIsBetter"
+    HIGHER = "higherIsBetter"
+
+
+class NamedMetric(Resource):
+    """A business metric by its name. What it counts, the platform team has defined in the operator's configuration."""
+
+    name: Annotated[
+        str,
+        Field(max_length=32),
+        Matching(
+            "^[a-z]([-a-z0-9]*[a-z0-9])?$",
+            "write the name of a query that the operator's configuration defines, such as corrections",
+        ),
+    ]
+    """Name of the query."""
+    direction: Direction = Direction.LOWER
+    """Whether fewer events among the trials are better, or more."""
+    tolerance: Tolerance = 1.15
+    """Odds ratio, for the worse, that is still no regression."""
+
+
 class Analysis(Resource):
     """When the evidence is enough."""
 
+    source: EvidenceSource = EvidenceSource.AUTO
+    """Where the counters are read."""
+    metrics: Annotated[
+        list[NamedMetric],
+        Field(max_length=4, json_schema_extra={"x-kubernetes-list-map-keys": ["name"]}),
+    ] = []
+    """Business metrics that are judged as well. With them, 30 % of falseRollback is theirs."""
     false_rollback: Probability = 0.01
     """The largest probability of ever rolling back a canary that is no worse, over the whole rollout."""
     false_promote: Probability = 0.05

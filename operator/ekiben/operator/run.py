@@ -30,7 +30,7 @@ from .observe import Observer
 from .queue import WorkQueue
 from .reconcile import Reconciler
 from .settings import Settings
-from .sources import pods_source
+from .sources import Sources
 
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 8.0
@@ -80,10 +80,13 @@ async def run(settings: Settings, source: Source) -> None:
 async def _lead(
     settings: Settings, source: Source, cluster: Cluster, state: health.Health, elector: Elector, stop: asyncio.Event
 ) -> None:
-    rendering = Rendering(settings.gateway_name, settings.gateway_namespace, settings.domain)
+    rendering = Rendering(settings.gateway_name, settings.gateway_namespace, settings.domain, settings.hostnames)
     gateways = Gateways(cluster, rendering, settings.public_port)
-    pods = pods_source(settings.scrape, cluster, state.metrics, in_cluster=source.in_cluster)
-    watchers = Watchers(pods, state.queue, settings)
+    try:
+        sources = Sources(settings, cluster, state.metrics, in_cluster=source.in_cluster)
+    except (ValueError, OSError) as unusable:
+        raise StartError(f"The settings of Prometheus cannot be used: {unusable}") from unusable
+    watchers = Watchers(sources, state.queue, settings)
     observer = Observer(cluster, rendering, gateways, settings.freeze)
     reconciler = Reconciler(
         cluster,

@@ -56,6 +56,8 @@ class Settings(BaseModel):
     """Label that it gives the namespace of a pod."""
     prometheus_pod_label: Label = "pod"
     """Label that it gives the name of a pod."""
+    queries_file: str = ""
+    """File with the queries for business metrics that resources may refer to by name."""
     gateway_proxy_namespace: Name | Literal[""] = ""
     """Namespace of the gateway's proxies, such as envoy-gateway-system; empty where they are not to be asked."""
     gateway_proxy_selector: Annotated[str, Field(min_length=1, max_length=512)] = (

@@ -1,84 +1,89 @@
-"""The ways to the counters that the settings ask for."""
+"""The ways to the counters that the settings offer, and which one a rollout asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from kubernetes.aio.client.api_client import ApiClient
-
-from ekiben.api.model import Runtime
+from ekiben.api.rollout import EvidenceSource
 from ekiben.cluster.api import Cluster
-from ekiben.signals.counters import MetricsError
-from ekiben.signals.dialects import has_histogram
-from ekiben.signals.proxy import ProxySource
+from ekiben.signals.gateway import GatewaySource, Proxy
+from ekiben.signals.prometheus import Names, PrometheusSource
+from ekiben.signals.prometheus_api import PrometheusApi, Server
 from ekiben.signals.scrape import DirectSource
-from ekiben.signals.source import Readings, ScrapeTarget, Source
+from ekiben.signals.source import Source
 
 from .metrics import Metrics
+from .routing import ProxyFinder, gateways, routing
+from .settings import Settings
+from .source_kinds import ApiProxy, Counted, Missing, Shared
+from .world import World
 
 
-def pods_source(scrape: str, cluster: Cluster, metrics: Metrics, *, in_cluster: bool) -> Source:
-    """Return the way to the pods: direct or proxy; `auto` is direct in a cluster, where pod addresses lead anywhere."""
-    direct = scrape == "direct" or (scrape == "auto" and in_cluster)
-    return Counted(DirectSource() if direct else ApiProxy(cluster), metrics)
+class Sources:
+    """Opens a source for each rollout; what can be shared is."""
 
+    def __init__(self, settings: Settings, cluster: Cluster, metrics: Metrics, *, in_cluster: bool) -> None:
+        """Prepare.
 
-class Counted:
-    """Counts what a source does."""
-
-    def __init__(self, inner: Source, metrics: Metrics) -> None:
-        self._inner = inner
+        Raises:
+            ValueError: the address of Prometheus, or a file of its, cannot be used.
+        """
+        self._settings = settings
         self._metrics = metrics
-        self.interval = inner.interval
-        self.drains = inner.drains
+        # `auto` is direct in a cluster, where pod addresses lead somewhere.
+        direct = settings.scrape == "direct" or (settings.scrape == "auto" and in_cluster)
+        self._pods = Shared(DirectSource() if direct else ApiProxy(cluster))
+        self.prometheus = _prometheus(settings)
+        self._proxies = ProxyFinder(cluster, settings) if settings.gateway_proxy_namespace else None
 
-    @property
-    def pooled(self) -> bool:
-        """What the source says."""
-        return self._inner.pooled
+    def open(self, wanted: EvidenceSource, world: Callable[[], World], revisions: Sequence[str]) -> Source:
+        """Return a source for one rollout, which closes it.
 
-    async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
-        """Return what the source says."""
-        answers = await self._inner.read(targets, timeout)
-        self._metrics.scrapes.inc()
-        self._metrics.scrape_failures.inc(sum(isinstance(answer, MetricsError) for answer in answers.values()))
-        return answers
-
-    def histograms(self, runtime: Runtime) -> bool:
-        """Return what the source says."""
-        return self._inner.histograms(runtime)
+        Args:
+            wanted: which one.
+            world: the resource as it was read last.
+            revisions: the two that are compared.
+        """
+        kind = EvidenceSource(self._settings.evidence_source) if wanted is EvidenceSource.AUTO else wanted
+        return Counted(self._open(kind, world, revisions), self._metrics)
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._inner.close()
+        """Close what is shared."""
+        await self._pods.end()
+        if self.prometheus is not None:
+            await self.prometheus.close()
+
+    def _open(self, kind: EvidenceSource, world: Callable[[], World], revisions: Sequence[str]) -> Source:
+        settings = self._settings
+        if kind is EvidenceSource.PROMETHEUS:
+            if self.prometheus is None:
+                return Missing(f"the operator knows no Prometheus server: {_advice('PROMETHEUS_URL')}")
+            names = Names(settings.prometheus_namespace_label, settings.prometheus_pod_label)
+            return PrometheusSource(self.prometheus, settings.prometheus_interval, names)
+        if kind is EvidenceSource.GATEWAY:
+            proxies = self._proxies
+            if proxies is None:
+                where = _advice("GATEWAY_PROXY_NAMESPACE")
+                return Missing(f"the operator does not know where the gateway's proxies run: {where}")
+
+            async def found() -> Sequence[Proxy]:
+                return await proxies.find(gateways(world()))
+
+            return GatewaySource(
+                found,
+                lambda: routing(world(), revisions, settings.gateway_cluster),
+                settings.gateway_proxy_port,
+                settings.gateway_proxy_path,
+            )
+        return self._pods
 
 
-class ApiProxy:
-    """Reads through the API server with the credentials that the cluster's gateway uses at the time."""
+def _prometheus(settings: Settings) -> PrometheusApi | None:
+    if not settings.prometheus_url:
+        return None
+    server = Server(settings.prometheus_url, settings.prometheus_token_file, settings.prometheus_ca_file)
+    return PrometheusApi(server)
 
-    interval = 0.0
-    drains = True
-    pooled = False
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._client: ApiClient | None = None
-        self._inner: ProxySource | None = None
-
-    async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
-        """Return pod uid -> its counters, or why they are not known."""
-        if self._inner is None or self._client is not self._cluster.client:
-            await self.close()
-            self._client = self._cluster.client
-            self._inner = ProxySource(self._client)
-        return await self._inner.read(targets, timeout)
-
-    def histograms(self, runtime: Runtime) -> bool:
-        """Whether the runtime exports a latency histogram."""
-        return has_histogram(runtime)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._inner is not None:
-            await self._inner.close()
-            self._inner = None
+def _advice(setting: str) -> str:
+    return f"have its setting EKIBEN_{setting} set, or write spec.rollout.analysis.source: pods"

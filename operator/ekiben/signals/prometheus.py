@@ -54,7 +54,7 @@ class PrometheusSource:
         """Prepare.
 
         Args:
-            api: the server; closed with this source.
+            api: the server; stays the caller's to close.
             interval: seconds between two scrapes of a pod.
             names: labels of the pods.
             clock: seconds since the epoch.
@@ -87,8 +87,7 @@ class PrometheusSource:
         return has_histogram(runtime)
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
+        """Nothing: the connections are the caller's."""
 
     async def _ask(self, namespace: str, runtime: Runtime, pods: Iterable[ScrapeTarget]) -> Mapping[str, list[Series]]:
         families = [name for dialect in DIALECTS[runtime] for name in dialect.families]
