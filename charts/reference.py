@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ekiben.api.crd import resource_schema
+from ekiben.api.crd import policy_schema, resource_schema
 from ekiben.api.rules import VALIDATIONS
 
 _HEAD = """\
@@ -32,12 +32,36 @@ out and writing its default make the same revision, and the order of the keys do
 """
 
 
+_POLICY = """\
+# Shared: RolloutPolicy
+
+{description} Short name `rpol`.
+
+```yaml
+apiVersion: ekiben.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {{name: careful}}
+spec:
+  rollout:
+    steps: [{{weight: 1, duration: 10m}}, {{weight: 10, duration: 1h}}, {{weight: 50, duration: 1h}}]
+    bake: 24h
+```
+
+`spec.rollout` is that of a ModelDeployment, with the same defaults, but without what belongs to one resource: `paused`
+and `policyRef`. What a ModelDeployment writes in its own `spec.rollout` goes before what the policy says, block by
+block: with its own `analysis: {{deadline: 3h}}` it keeps the rest of the policy's `analysis`. A new revision waits,
+with condition `PolicyUsable=False`, where the policy does not exist or the two do not fit together; what serves goes
+on.
+"""
+
+
 def reference() -> str:
     """Return the page as Markdown."""
     root = resource_schema()
     parts = [_HEAD, "## Rules for the whole resource\n", *_rules(root)]
     for path, schema in _blocks("spec", root["properties"]["spec"]):
         parts += [f"## {path}\n", schema.get("description", "") + "\n", *_table(schema), *_rules(schema)]
+    parts.append(_POLICY.format(description=policy_schema()["description"]))
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ekiben.api.crd import crd, resource_schema
+from ekiben.api.crd import crd, crds, policy_schema, resource_schema
 from ekiben.cli.crd import crd as crd_command
 
 _FREE = "x-kubernetes-preserve-unknown-fields"
@@ -21,8 +21,8 @@ def walk(schema, path=""):
         yield from walk(schema["additionalProperties"], f"{path}{{}}")
 
 
-BLOCKS = dict(walk(resource_schema()))
-SPEC = {path: schema for path, schema in BLOCKS.items() if path.startswith((".spec", ".status"))}
+BLOCKS = dict(walk(resource_schema())) | {f"policy{path}": schema for path, schema in walk(policy_schema())}
+SPEC = {path: one for path, one in BLOCKS.items() if path.startswith((".spec", ".status", "policy.spec"))}
 
 
 def test_the_schema_is_structural():
@@ -47,7 +47,7 @@ def test_everything_is_bounded():
 
 def test_what_users_write_is_described():
     for path, schema in SPEC.items():
-        if path.startswith(".spec") and not path.endswith(("[]", "{}")):
+        if ".status" not in path and not path.endswith(("[]", "{}")):
             assert schema.get("description"), path
 
 
@@ -106,8 +106,19 @@ def test_scale_points_at_fields_that_exist():
     assert all(path in BLOCKS for path in scale.values())
 
 
-def test_the_command_prints_it():
+def test_a_policy_has_the_fields_of_spec_rollout():
+    of_a_resource = {path.removeprefix(".spec") for path in BLOCKS if path.startswith(".spec.rollout")}
+    assert {path.removeprefix("policy.spec") for path in BLOCKS if path.startswith("policy.spec.")} == of_a_resource
+
+
+def test_names_differ():
+    names = [one["spec"]["names"] for one in crds()]
+    assert [one["shortNames"] for one in names] == [["mdep"], ["rpol"]]
+    assert all(one["categories"] == ["ekiben"] for one in names)
+
+
+def test_the_command_prints_them():
     result = CliRunner().invoke(crd_command)
     assert result.exit_code == 0
-    assert yaml.safe_load(result.output) == crd()
+    assert list(yaml.safe_load_all(result.output)) == list(crds())
     assert "&id" not in result.output

@@ -134,12 +134,13 @@ def test_the_hostnames_reach_the_operator():
 
 
 def test_the_crd_is_upgraded_with_the_chart_and_stays_after_it(chart):
-    from ekiben.api.crd import CRD_NAME, crd
+    from ekiben.api.crd import crds
 
-    body = chart["CustomResourceDefinition", CRD_NAME, ""]
-    assert body["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert body["spec"] == crd()["spec"]
-    assert ("CustomResourceDefinition", CRD_NAME, "") not in render("--set", "crds.install=false")
+    for definition in crds():
+        body = chart["CustomResourceDefinition", definition["metadata"]["name"], ""]
+        assert body["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+        assert body["spec"] == definition["spec"]
+    assert not [key for key in render("--set", "crds.install=false") if key[0] == "CustomResourceDefinition"]
 
 
 def test_with_namespaces_the_operator_has_no_right_outside_of_them():
@@ -148,6 +149,11 @@ def test_with_namespaces_the_operator_has_no_right_outside_of_them():
     assert {key[2] for key in objects if key[0] == "Role"} == {"shop", "ads", "ekiben-gateway", "ekiben-system"}
     gateway_only = objects["Role", "ekiben-gateway", "ekiben-gateway"]["rules"]
     assert gateway_only == [{"apiGroups": ["gateway.networking.k8s.io"], "resources": ["gateways"], "verbs": ["get"]}]
+
+
+def test_a_freeze_reaches_the_operator():
+    env = operator(render("--set", "freeze=until 2 January"))["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "EKIBEN_FREEZE", "value": "until 2 January"} in env
 
 
 def test_a_digest_wins_over_a_tag():

@@ -5,17 +5,16 @@ import subprocess
 import uuid
 
 import pytest
-import yaml
+from tests import examples
 from tests.api.bad_resources import BAD, BAD_NAMES, NAME_MESSAGE, named, resource
 
 from charts import generate
 from ekiben.api.modeldeployment import ModelDeployment
-from ekiben.objects import autoscaler, compare, deployment, httproute, names, service
+from ekiben.objects import autoscaler, compare, deployment, disruption, httproute, names, service
 from ekiben.objects.settings import Settings
 
 pytestmark = pytest.mark.e2e
 ROOT = generate.CHART.parent.parent
-EXAMPLES = sorted((ROOT / "manifests/examples").glob("*.yaml"))
 NAMESPACE = f"ekiben-validation-{uuid.uuid4().hex[:6]}"
 
 
@@ -73,9 +72,9 @@ def test_an_unknown_field_is_refused_by_name(server, block):
     assert f'unknown field "spec.{block}.imagee"' in refused.stderr
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_examples_are_accepted(server, path):
-    accepted = dry_run(server, yaml.safe_load(path.read_text()))
+@pytest.mark.parametrize("body", examples.documents())
+def test_examples_are_accepted(server, body):
+    accepted = dry_run(server, body)
     assert accepted.returncode == 0, accepted.stderr
     assert "Warning" not in accepted.stderr
 
@@ -106,6 +105,7 @@ def rendered(body):
         service.render(read, revision),
         service.render_stable(read, revision),
         autoscaler.render(read, revision, read.spec.scaling.floor or 1, read.spec.scaling.ceiling),
+        disruption.render(read, revision),
         httproute.render(read, Settings(), weights),
     ]
     for item in objects:
@@ -113,9 +113,9 @@ def rendered(body):
     return objects
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_what_is_rendered_is_accepted_and_not_written_twice(server, path):
-    for desired in rendered(yaml.safe_load(path.read_text())):
+@pytest.mark.parametrize("body", examples.documents("ModelDeployment"))
+def test_what_is_rendered_is_accepted_and_not_written_twice(server, body):
+    for desired in rendered(body):
         applied = server(
             "apply",
             "--server-side",
@@ -133,9 +133,9 @@ def test_what_is_rendered_is_accepted_and_not_written_twice(server, path):
         assert compare.differs(desired, json.loads(applied.stdout)) == []
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_pods_are_admitted_where_restricted_is_enforced(server, path):
-    template = rendered(yaml.safe_load(path.read_text()))[0]["spec"]["template"]
+@pytest.mark.parametrize("body", examples.documents("ModelDeployment"))
+def test_pods_are_admitted_where_restricted_is_enforced(server, body):
+    template = rendered(body)[0]["spec"]["template"]
     # Classes that this cluster does not have are not what is tested.
     for field in ("runtimeClassName", "priorityClassName"):
         template["spec"].pop(field, None)

@@ -38,12 +38,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [modeldeployments]
   verbs: [get, list, watch]
 - apiGroups: [ekiben.dev]
+  resources: [rolloutpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [ekiben.dev]
   resources: [modeldeployments/status]
   verbs: [update]
 # What it writes.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments/scale]
   verbs: [patch]
@@ -52,6 +55,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
@@ -66,6 +72,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, watch]
+# The annotation that freezes a namespace.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 {{- end }}
 
 {{/* Of the cluster as a whole: what the Gateway's class can do. */}}

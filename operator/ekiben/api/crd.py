@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, made from the types.
+"""The CustomResourceDefinitions, made from the types.
 
 Defaults stay out of the schema: the API server would write them into `spec`, and GitOps would see a difference that
 nobody made. The operator applies them when it reads; the descriptions tell them.
@@ -11,11 +11,13 @@ from typing import Any
 
 from .base import GROUP, KIND, PLURAL, VERSION
 from .modeldeployment import ModelDeployment, Spec
-from .rules import VALIDATIONS
+from .policy import POLICY_KIND, POLICY_PLURAL, PolicySpec, RolloutPolicy
+from .rules import VALIDATIONS, Rule
 from .status import Status
 
 Schema = dict[str, Any]
 CRD_NAME = f"{PLURAL}.{GROUP}"
+POLICY_CRD_NAME = f"{POLICY_PLURAL}.{GROUP}"
 
 # name, type, JSONPath, and whether only `kubectl get -o wide` shows it
 _COLUMNS = (
@@ -28,6 +30,11 @@ _COLUMNS = (
     ("Age", "date", ".metadata.creationTimestamp", False),
     ("Image", "string", ".status.stable.image", True),
     ("URL", "string", ".status.url", True),
+)
+_POLICY_COLUMNS = (
+    ("Strategy", "string", ".spec.rollout.strategy", False),
+    ("Bake", "string", ".spec.rollout.bake", False),
+    ("Age", "date", ".metadata.creationTimestamp", False),
 )
 _KEPT = (
     "type",
@@ -45,57 +52,88 @@ _KEPT = (
 )
 
 
+def crds() -> tuple[dict[str, Any], ...]:
+    """Return the CustomResourceDefinitions of all kinds."""
+    return crd(), policy_crd()
+
+
 def crd() -> dict[str, Any]:
     """Return the CustomResourceDefinition of ModelDeployment."""
+    scale = {
+        "specReplicasPath": ".spec.scaling.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    version = {
+        "subresources": {"status": {}, "scale": scale},
+        "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
+        "schema": {"openAPIV3Schema": resource_schema()},
+    }
+    return _definition(KIND, PLURAL, "mdep", version)
+
+
+def policy_crd() -> dict[str, Any]:
+    """Return the CustomResourceDefinition of RolloutPolicy."""
+    version = {
+        "additionalPrinterColumns": [_column(*column) for column in _POLICY_COLUMNS],
+        "schema": {"openAPIV3Schema": policy_schema()},
+    }
+    return _definition(POLICY_KIND, POLICY_PLURAL, "rpol", version)
+
+
+def resource_schema() -> Schema:
+    """Return the structural OpenAPI v3 schema of a whole ModelDeployment."""
+    return _whole(
+        "A model that ekiben brings to the people who call it, and keeps serving while it is replaced.",
+        ModelDeployment.rules,
+        spec=_structural(Spec.model_json_schema(by_alias=True)),
+        status=_structural(_without_defaults(Status.model_json_schema(by_alias=True))),
+    )
+
+
+def policy_schema() -> Schema:
+    """Return the structural OpenAPI v3 schema of a whole RolloutPolicy."""
+    return _whole(
+        "A spec.rollout that the ModelDeployments of its namespace share: each that names it in "
+        "spec.rollout.policyRef. A change applies from the next rollout on.",
+        RolloutPolicy.rules,
+        spec=_structural(PolicySpec.model_json_schema(by_alias=True)),
+    )
+
+
+def _definition(kind: str, plural: str, short: str, version: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": CRD_NAME, "labels": {"app.kubernetes.io/part-of": "ekiben"}},
+        "metadata": {"name": f"{plural}.{GROUP}", "labels": {"app.kubernetes.io/part-of": "ekiben"}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["mdep"],
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
                 "categories": ["ekiben"],
             },
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {
-                        "status": {},
-                        "scale": {
-                            "specReplicasPath": ".spec.scaling.replicas",
-                            "statusReplicasPath": ".status.replicas",
-                            "labelSelectorPath": ".status.selector",
-                        },
-                    },
-                    "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
-                    "schema": {"openAPIV3Schema": resource_schema()},
-                }
-            ],
+            "versions": [{"name": VERSION, "served": True, "storage": True, **version}],
         },
     }
 
 
-def resource_schema() -> Schema:
-    """Return the structural OpenAPI v3 schema of the whole resource."""
+def _whole(description: str, rules: tuple[Rule, ...], **blocks: Schema) -> Schema:
+    validations = [rule.as_validation() for rule in rules]
     return {
         "type": "object",
-        "description": "A model that ekiben brings to the people who call it, and keeps serving while it is replaced.",
+        "description": description,
         "required": ["spec"],
-        VALIDATIONS: [rule.as_validation() for rule in ModelDeployment.rules],
+        **({VALIDATIONS: validations} if validations else {}),
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": _structural(Spec.model_json_schema(by_alias=True)),
-            "status": _structural(_without_defaults(Status.model_json_schema(by_alias=True))),
+            **blocks,
         },
     }
 

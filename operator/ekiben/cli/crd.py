@@ -1,4 +1,4 @@
-"""`ekiben crd`: print the CustomResourceDefinition."""
+"""`ekiben crd`: print the CustomResourceDefinitions."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def to_yaml(manifest: Any) -> str:
 
 @click.command("crd")
 def crd() -> None:
-    """Print the CustomResourceDefinition, to be piped into `kubectl apply -f -`."""
-    click.echo(to_yaml(definition.crd()), nl=False)
+    """Print the CustomResourceDefinitions, to be piped into `kubectl apply --server-side -f -`."""
+    click.echo("---\n".join(to_yaml(one) for one in definition.crds()), nl=False)
