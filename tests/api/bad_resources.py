@@ -134,8 +134,66 @@ BAD = {
     ),
     "a path with dots": ({"traffic": {"path": "/a/../b"}}, "write a path prefix that begins with '/'"),
     "a path without a slash": ({"traffic": {"path": "iris"}}, "write a path prefix that begins with '/'"),
+    "steps of another strategy": (
+        {"rollout": {"strategy": "blueGreen", "steps": [{"weight": 5}]}},
+        "rollout.steps are of strategy canary: remove them, or write strategy: canary",
+    ),
+    "a preview of another strategy": (
+        {"rollout": {"blueGreen": {"duration": "5m"}}},
+        "rollout.blueGreen is of strategy blueGreen: remove it, or write strategy: blueGreen",
+    ),
+    "a shadow of another strategy": (
+        {"rollout": {"strategy": "recreate", "shadow": {"percent": 10}}},
+        "rollout.shadow is of strategy shadow: remove it, or write strategy: shadow",
+    ),
+    "a preview hostname with a scheme": (
+        {"rollout": {"strategy": "blueGreen", "blueGreen": {"hostname": "http://preview.example.com"}}},
+        "write a hostname in lower case, such as iris.example.com",
+    ),
+    "a header's name": (
+        {"rollout": {"testers": {"header": "X Tester", "value": "yes"}}},
+        "write the name of a header, such as X-Tester",
+    ),
+    "a header's value": (
+        {"rollout": {"testers": {"header": "X-Tester", "value": "a b"}}},
+        "write the header's exact value, such as yes",
+    ),
+    "a policy in another namespace": ({"rollout": {"policyRef": "shop/careful"}}, "write the name of an object"),
+    "a Gateway for replicaRatio": (
+        {"traffic": {"provider": "replicaRatio", "parentRefs": [{"name": "gw"}]}},
+        "traffic.parentRefs is of provider gatewayAPI: remove it; with replicaRatio callers use the Service NAME",
+    ),
+    "a hostname for replicaRatio": (
+        {"traffic": {"provider": "replicaRatio", "hostnames": ["iris.example.com"]}},
+        "traffic.hostnames is of provider gatewayAPI: remove it",
+    ),
+    "a route for replicaRatio": (
+        {"traffic": {"provider": "replicaRatio", "httpRoute": "shop"}},
+        "traffic.httpRoute is of provider gatewayAPI: remove it",
+    ),
+    "a route of one's own and a Gateway": (
+        {"traffic": {"httpRoute": "shop", "parentRefs": [{"name": "gw"}]}},
+        "traffic.httpRoute names a route of your own, which has its own parentRefs: remove one of the two",
+    ),
+    "a route of one's own and a hostname": (
+        {"traffic": {"httpRoute": "shop", "hostnames": ["iris.example.com"]}},
+        "traffic.httpRoute names a route of your own, which has its own hostnames: remove one of the two",
+    ),
+    "a route in another namespace": ({"traffic": {"httpRoute": "shop/route"}}, "write the name of an object"),
     "no time for a request": ({"traffic": {"timeout": "0s"}}, "traffic.timeout is between 1s and 1h"),
     "a day for a request": ({"traffic": {"timeout": "24h"}}, "traffic.timeout is between 1s and 1h"),
+}
+
+# what is wrong with spec.rollout of a RolloutPolicy -> (what it is, what the message says)
+BAD_POLICIES = {
+    "paused": ({"paused": True}, "paused belongs to one ModelDeployment: write it in its spec.rollout"),
+    "another policy": (
+        {"policyRef": "other"},
+        "policyRef belongs to one ModelDeployment: write it in its spec.rollout",
+    ),
+    "weights that fall": ({"steps": [{"weight": 20}, {"weight": 5}]}, "the weights of rollout.steps rise"),
+    "a preview without its strategy": ({"blueGreen": {}}, "rollout.blueGreen is of strategy blueGreen"),
+    "a duration without a unit": ({"bake": "60"}, _DURATION),
 }
 
 BAD_NAMES = ["1iris", "iris.v2", "i" * 51, "iris-"]
@@ -148,6 +206,12 @@ def resource(spec):
     for block, value in spec.items():
         body["spec"][block] = body["spec"].get(block, {}) | value
     return body
+
+
+def policy(rollout):
+    """Return a RolloutPolicy."""
+    meta = {"name": "careful", "namespace": "default"}
+    return {"apiVersion": GOOD["apiVersion"], "kind": "RolloutPolicy", "metadata": meta, "spec": {"rollout": rollout}}
 
 
 def named(name):

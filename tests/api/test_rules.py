@@ -2,11 +2,12 @@
 
 import pytest
 from pydantic import ValidationError
-from tests.api.bad_resources import BAD, BAD_NAMES, NAME_MESSAGE, named, resource
+from tests.api.bad_resources import BAD, BAD_NAMES, BAD_POLICIES, NAME_MESSAGE, named, policy, resource
 
 from ekiben.api import quantity
 from ekiben.api.base import seconds
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.policy import RolloutPolicy
 
 
 def parse(body):
@@ -19,6 +20,15 @@ def test_what_is_wrong_is_refused_with_what_to_write(what):
     spec, message = BAD[what]
     with pytest.raises(ValidationError) as refusal:
         parse(resource(spec))
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("what", BAD_POLICIES)
+def test_what_is_wrong_with_a_policy_is_refused(what):
+    rollout, message = BAD_POLICIES[what]
+    body = policy(rollout)
+    with pytest.raises(ValidationError) as refusal:
+        RolloutPolicy.parse(body | {"metadata": body["metadata"] | {"uid": "1"}})
     assert message in str(refusal.value)
 
 
@@ -46,6 +56,12 @@ def test_an_unknown_field_is_refused():
         {"rollout": {"progressDeadline": "60s", "steps": [{"weight": 50}]}},
         {"traffic": {"path": "/models/iris/", "hostnames": ["*.example.com"]}},
         {"model": {"env": [{"name": "EMPTY", "value": ""}]}},
+        {"rollout": {"strategy": "blueGreen", "blueGreen": {"hostname": "preview.example.com"}}},
+        {"rollout": {"strategy": "shadow", "shadow": {"percent": 10}}},
+        {"rollout": {"policyRef": "careful", "blueGreen": {"duration": "5m"}}},
+        {"rollout": {"policyRef": "careful"}, "model": {"probes": {"startupTimeout": "20m"}}},
+        {"traffic": {"provider": "replicaRatio", "timeout": "5s"}},
+        {"traffic": {"httpRoute": "shop"}},
     ],
 )
 def test_what_is_right_passes(spec):

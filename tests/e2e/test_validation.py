@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from tests import examples
-from tests.api.bad_resources import BAD, BAD_NAMES, NAME_MESSAGE, named, resource
+from tests.api.bad_resources import BAD, BAD_NAMES, BAD_POLICIES, NAME_MESSAGE, named, policy, resource
 
 from charts import generate
 from ekiben.api.modeldeployment import ModelDeployment
@@ -54,6 +54,14 @@ def dry_run(server, body):
 def test_what_is_wrong_is_refused_with_what_to_write(server, what):
     spec, message = BAD[what]
     refused = dry_run(server, resource(spec))
+    assert refused.returncode
+    assert message in refused.stderr
+
+
+@pytest.mark.parametrize("what", BAD_POLICIES)
+def test_what_is_wrong_with_a_policy_is_refused(server, what):
+    rollout, message = BAD_POLICIES[what]
+    refused = dry_run(server, policy(rollout))
     assert refused.returncode
     assert message in refused.stderr
 
