@@ -5,28 +5,22 @@ The operator's loop drives it, one call of `tick` after the other; time comes in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ekiben.analysis import (
-    Block,
     Config,
-    State,
     StateError,
-    initial,
     quantile,
     settle_seconds,
-    step,
     verdict,
 )
 from ekiben.rollout.observation import Drain, Evidence
 
 from . import quality, saved
 from .arm import Arm
+from .comparison import Comparison
 from .counters import PodCounters
 from .drains import Drains
-from .gather import Gatherer
-from .increments import Increment
-from .references import References
 from .source import Readings, ScrapeTarget, Source
 
 _READING_SHARE = 0.8
@@ -80,35 +74,28 @@ class Collector:
         self.tick_length = tick
         self.note = ""
         """What the user should know about the state that was handed in; empty when it was fine."""
-        self._config = config
         self._source = source
         self._timeout = timeout
         self._stable = Arm(stable)
         self._canary = Arm(canary) if canary is not None else None
         self._drains = Drains()
-        self._gatherer = Gatherer(tick)
-        self._references = References()
+        self._requests = Comparison(config, tick)
         self._traffic = quality.Traffic()
         self._read_at: float | None = None
-        self._usable = False
         self._seen = 0
-        self._analysis: State | None = None
         if state:
-            self._restore(state)
+            self._restore(config, state)
 
     def weight_acknowledged(self, weight: float, now: float) -> None:
         """Say which share of the requests (per cent) the canary has been given; only a change has an effect."""
-        if weight / 100 == self._traffic.share or self._canary is None:
+        share = weight / 100
+        if share == self._traffic.share or self._canary is None:
             return
-        self._traffic.change(weight / 100, now)
-        self._usable = False
+        self._traffic.change(share, now)
         known = self._source.histograms(self._stable.runtime)
-        history = self._references.histogram([*self._stable.counters]) if known else None
-        if weight > 0 and self._analysis is None:
-            # Before the canary's first request: afterwards its own answers might sway the boundary.
-            self._analysis = initial(self._config, history)
+        history = self._requests.references.histogram([*self._stable.counters]) if known else None
         p99 = quantile(history, 0.99) if history is not None else None
-        self._gatherer.begin(now, settle_seconds(self.tick_length, p99, self._timeout))
+        self._requests.change(share, now, settle_seconds(self.tick_length, p99, self._timeout), history)
 
     async def tick(self, targets: Sequence[ScrapeTarget], now: float) -> None:
         """Read all targets at the same time and take in what they say.
@@ -124,22 +111,19 @@ class Collector:
     def observe(self, targets: Sequence[ScrapeTarget], read: Readings, now: float) -> None:
         """Take in a reading that began at `now`."""
         counters = {uid: answer for uid, answer in read.items() if isinstance(answer, PodCounters)}
-        counted, since = self._references.take(targets, counters, now)
-        before, self._read_at = self._read_at, now
+        reading = self._requests.read(targets, counters, now)
+        counted = reading.counted
+        self._read_at = now
         if self._source.drains:
-            self._drains.observe(targets, counters, counted, now)
-        self._stable.observe(targets, read, counted, now)
+            self._drains.observe(targets, counters, counted.each, now)
+        self._stable.observe(targets, read, counted.each, now)
         if self._canary is None:
             return
-        self._canary.observe(targets, read, counted, now)
-        # What a pod counted since a look before the settle time is not told apart from what came after it.
-        settled = self._gatherer.settled
-        late = before is not None and before >= settled
-        usable = {uid: one for uid, one in counted.items() if not (late and since[uid] < settled)}
-        self._count(counted)
-        if self._traffic.share > 0 and before is not None:
-            mine, others = _of(self._canary, usable), _of(self._stable, usable)
-            self._step(self._gatherer.add(mine, others, before, now, pooled=self._source.pooled))
+        self._canary.observe(targets, read, counted.each, now)
+        mine, others = self._canary.counters, self._stable.counters
+        self._seen += counted.requests(mine)
+        self._traffic.observe(counted.requests(mine), counted.requests(others))
+        self._requests.count(reading, mine, others, pooled=self._source.pooled)
 
     def evidence(self) -> Evidence | None:
         """Return what is known now; None without a canary."""
@@ -149,13 +133,14 @@ class Collector:
         problem = quality.Problem()
         if self._traffic.share > 0 and now is not None:
             problem = quality.problem(canary, self._stable, self._traffic, self.tick_length, now)
-        view = verdict(self._analysis) if self._analysis is not None else None
+        analysis = self._requests.state
+        view = verdict(analysis) if analysis is not None else None
         return Evidence(
             revision=canary.revision,
             verdict=view.kind if view is not None else "Unknown",
             message=view.because if view is not None else "the canary has had no share of the traffic yet",
             metrics=view.metrics if view is not None else (),
-            usable=self._usable,
+            usable=self._requests.usable,
             canary_requests=self._seen,
             problem=problem.reason,
             problem_message=problem.message,
@@ -169,31 +154,15 @@ class Collector:
 
     def state(self) -> str:
         """Return what a later Collector needs to go on; empty before there is any."""
-        if self._analysis is None or self._canary is None:
+        analysis = self._requests.state
+        if analysis is None or self._canary is None:
             return ""
-        return saved.Saved(self._canary.revision, self._seen, self._analysis).text()
+        return saved.Saved(self._canary.revision, self._seen, analysis).text()
 
-    def _restore(self, text: str) -> None:
+    def _restore(self, config: Config, text: str) -> None:
         try:
             found = saved.load(text, self._canary.revision if self._canary else None)
-            self._analysis, self._seen = found.analysis, found.requests
         except StateError as error:
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
-
-    def _count(self, counted: Mapping[str, Increment]) -> None:
-        if self._canary is None:
             return
-        mine = sum(one.counts.n for one in _of(self._canary, counted).values())
-        self._seen += mine
-        self._traffic.observe(mine, sum(one.counts.n for one in _of(self._stable, counted).values()))
-
-    def _step(self, block: Block | None) -> None:
-        if block is None or self._analysis is None:
-            return
-        self._analysis, _ = step(self._analysis, block)
-        both = (sum(counts.n for counts in arm.values()) > 0 for arm in (block.canary, block.baseline))
-        self._usable = self._usable or all(both)
-
-
-def _of(arm: Arm, counted: Mapping[str, Increment]) -> dict[str, Increment]:
-    return {uid: counted[uid] for uid in arm.counters if uid in counted}
+        self._requests, self._seen = Comparison(config, self.tick_length, found.analysis), found.requests
