@@ -9,7 +9,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from ekiben.cluster import api, kinds
 from ekiben.cluster.api import Cluster
-from ekiben.cluster.errors import ClusterConfigError, ConflictError, UnavailableError
+from ekiben.cluster.errors import ClusterConfigError, ConflictError, InvalidError, UnavailableError
 
 
 class Server:
@@ -102,6 +102,22 @@ async def test_an_apply_is_a_server_side_apply_of_the_version_that_was_read(serv
     assert (method, content) == ("PATCH", "application/apply-patch+yaml")
     assert path == "/api/v1/namespaces/shop/services/a?fieldManager=ekiben&force=true"
     assert body["metadata"]["resourceVersion"] == "9"
+
+
+async def test_a_json_patch_that_does_not_fit_is_a_conflict(server, cluster):
+    test = [{"op": "test", "path": "/metadata/resourceVersion", "value": "9"}]
+    server.answers = [(422, {"message": "the server rejected our request due to an error in our request"})]
+    with pytest.raises(ConflictError):
+        await cluster.patch(kinds.HTTP_ROUTE, "shop", "a", test)
+    method, path, content, body = server.asked[0]
+    assert (method, content, body) == ("PATCH", "application/json-patch+json", test)
+    assert path == "/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes/a?fieldManager=ekiben"
+
+
+async def test_a_json_patch_whose_result_is_invalid_is_told(server, cluster):
+    server.answers = [(422, {"message": 'HTTPRoute "a" is invalid: spec.rules: Too many'})]
+    with pytest.raises(InvalidError, match="Too many"):
+        await cluster.patch(kinds.HTTP_ROUTE, "shop", "a", [])
 
 
 async def test_a_long_list_comes_in_pages(server, cluster):

@@ -41,6 +41,15 @@ def test_another_gateways_answer_does_not_count():
     assert acknowledged(seen) == (False, "")
 
 
+def test_a_listener_or_a_port_is_a_parent_of_its_own():
+    seen = route(condition("Accepted"), parent={"name": "ekiben", "namespace": "gw", "port": 8080})
+    assert acknowledged(seen) == (False, "")
+    seen["spec"]["parentRefs"][0] |= {"port": 8080, "kind": "Gateway"}
+    assert acknowledged(seen) == (True, "")
+    seen["spec"]["parentRefs"][0] |= {"kind": "Service"}
+    assert acknowledged(seen) == (False, "")
+
+
 def test_a_refusal_says_what_to_do():
     done, problem = acknowledged(route(condition("Accepted", "False", reason="NotAllowedByListeners")))
     assert not done

@@ -57,7 +57,7 @@ def _parent(parent: Json, generation: int) -> tuple[bool, str]:
 def _same(wanted: Json, told: Json, route: Json) -> bool:
     own = route["metadata"].get("namespace")
     return (
-        wanted.get("name") == told.get("name")
+        (wanted.get("kind") or "Gateway") == (told.get("kind") or "Gateway")
         and (wanted.get("namespace") or own) == (told.get("namespace") or own)
-        and wanted.get("sectionName") == told.get("sectionName")
+        and all(wanted.get(key) == told.get(key) for key in ("name", "sectionName", "port"))
     )

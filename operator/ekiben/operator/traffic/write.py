@@ -22,8 +22,8 @@ class Traffic:
     def __init__(self, writer: Writer, rendering: Rendering) -> None:
         self._writer = writer
         self._rendering = rendering
-        self._entries: dict[tuple[str, str], str] = {}
-        """(namespace, name) of each resource that has an entry in a user's route -> the route's name."""
+        self._entries: dict[tuple[str, str], set[str]] = {}
+        """(namespace, name) of each resource that has entries in the user's routes -> the routes' names."""
 
     async def set_weights(self, world: World, action: SetWeights) -> None:
         """Give each revision its share, and the canary its copies and testers.
@@ -34,11 +34,12 @@ class Traffic:
         """
         traffic = world.resource.spec.traffic
         if traffic.provider is Provider.REPLICA_RATIO:
+            await self._leave_users(world)
             await ratio.set_weights(self._writer, world, action.weights)
             await self._leave_own(world, action)
             await self._preview(world, None, [])
         elif traffic.http_route is not None:
-            self._entries[world.resource.metadata.namespace, world.name] = traffic.http_route
+            self._note(world, traffic.http_route)
             await users.set_weights(self._writer, world, action)
             await self._leave_own(world, action)
             await self._preview(world, action.preview, users.parents(world))
@@ -47,15 +48,9 @@ class Traffic:
 
     async def select(self, world: World, revision: str) -> None:
         """Have the Service NAME select the stable revision; under replicaRatio the weights say what it selects."""
-        await self.leave_users(world)
         if world.resource.spec.traffic.provider is not Provider.REPLICA_RATIO:
-            desired = service.render_stable(world.resource, revision)
-            await ratio.ensure(self._writer, world, desired)
-
-    async def leave_users(self, world: World) -> None:
-        """Put back the entry in a route of the user's that spec.traffic.httpRoute does not name any more."""
-        if world.left_route is not None and await users.put_back(self._writer, world, world.left_route):
-            world.left_route = None
+            await self._leave_users(world)
+            await ratio.ensure(self._writer, world, service.render_stable(world.resource, revision))
 
     async def forget(self, namespace: str, name: str) -> None:
         """The resource is gone, and its children with it: its entry in a user's route is as he wrote it.
@@ -63,13 +58,14 @@ class Traffic:
         Raises:
             ClusterError: the API server refuses it, or was not reached.
         """
-        route = self._entries.get((namespace, name))
-        if route is None:
-            return
-        found = await self._writer.cluster.find(kinds.HTTP_ROUTE, namespace, route)
-        if found is not None:
-            await users.restore(self._writer, found, name, namespace)
-        del self._entries[namespace, name]
+        for route in sorted(self._entries.get((namespace, name), ())):
+            found = await self._writer.cluster.find(kinds.HTTP_ROUTE, namespace, route)
+            if found is not None:
+                await users.restore(self._writer, found, name, namespace)
+        self._entries.pop((namespace, name), None)
+
+    def _note(self, world: World, route: str) -> None:
+        self._entries.setdefault((world.resource.metadata.namespace, world.name), set()).add(route)
 
     async def _own(self, world: World, action: SetWeights) -> None:
         testers = world.policy.testers
@@ -82,6 +78,14 @@ class Traffic:
         )
         world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
         await self._preview(world, action.preview, desired["spec"]["parentRefs"])
+
+    async def _leave_users(self, world: World) -> None:
+        """Put back the entry in a route of the user's that spec.traffic.httpRoute does not name any more."""
+        if world.left_route is None:
+            return
+        self._note(world, world.left_route["metadata"]["name"])
+        if await users.put_back(self._writer, world, world.left_route):
+            world.left_route = None
 
     async def _preview(self, world: World, revision: str | None, parents: list[Json]) -> None:
         """Have the preview hostname lead to the revision, or to nothing."""
