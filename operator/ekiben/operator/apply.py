@@ -7,13 +7,14 @@ from typing import Any
 
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.cluster.errors import ForbiddenError, InvalidError
+from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError
 from ekiben.objects import autoscaler, deployment, disruption, service
 from ekiben.objects.names import child_name
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
 from ekiben.rollout.plan import Action
 
+from .repairs import Repairs
 from .traffic.write import Traffic
 from .world import Json, World
 from .writes import BlockedError, Writer
@@ -27,6 +28,7 @@ class Applier:
     def __init__(self, cluster: Cluster, rendering: Rendering, count: Callable[[str], None]) -> None:
         self._cluster = cluster
         self._writes = Writer(cluster, count)
+        self._repairs = Repairs(self._writes)
         self._traffic = Traffic(self._writes, rendering)
 
     async def act(self, world: World, actions: tuple[Action, ...]) -> None:
@@ -44,11 +46,15 @@ class Applier:
             except ForbiddenError as error:
                 raise BlockedError("Forbidden", f"{_told(action)}: {error.message}") from error
 
+    def problems(self, world: World) -> tuple[str, ...]:
+        """Return what others have changed and could not be put right, in plain English."""
+        return self._repairs.problems(world)
+
     async def forget(self, namespace: str, name: str) -> None:
         """Leave things as they were found where a resource is gone; its children go with it.
 
         Raises:
-            ClusterError: the API server refuses it, or was not reached.
+            ClusterError: the API server was not reached, or something has changed since it was read.
         """
         await self._traffic.forget(namespace, name)
 
@@ -85,12 +91,24 @@ class Applier:
                 await self._writes.delete(world, kinds.SERVICE, world.services.pop(name, None))
 
     async def _ensure_revision(self, world: World, action: plan.EnsureRevision) -> None:
-        if action.revision not in world.deployments:
-            desired = deployment.render(world.resource, action.revision, action.number, action.model, action.replicas)
+        live = world.deployments.get(action.revision)
+        if live is None:
+            live = await self._make(world, action)
+        elif not world.frozen:  # its pods would be replaced
+            desired = deployment.as_rendered(world.resource, action.revision, action.number, action.model, live)
+            live = live if desired is None else await self._repairs.put_right(world, desired, live)
+        world.deployments[action.revision] = live
+        await self._ensure_service(world, service.render(world.resource, action.revision))
+
+    async def _make(self, world: World, action: plan.EnsureRevision) -> Json:
+        desired = deployment.render(world.resource, action.revision, action.number, action.model, action.replicas)
+        try:
             # Made, not applied: a later apply without `replicas` would give that field up, and with it take it from
             # the autoscaler.
-            world.deployments[action.revision] = await self._writes.create(world, kinds.DEPLOYMENT, desired)
-        await self._ensure_service(world, service.render(world.resource, action.revision))
+            return await self._writes.create(world, kinds.DEPLOYMENT, desired)
+        except ConflictError:
+            await self._writes.label(world, kinds.DEPLOYMENT, desired)
+            raise
 
     async def _ensure_service(self, world: World, desired: Json) -> None:
         name = desired["metadata"]["name"]

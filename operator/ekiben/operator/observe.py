@@ -9,16 +9,19 @@ only when to look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.request import REQUEST_ANNOTATION
+from ekiben.api.rollout import Rollout
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.objects import names, service
+from ekiben.objects import autoscaler, disruption, names, rendered, service
 from ekiben.objects.deployment import model_of, number_of
+from ekiben.objects.drift import drift
 from ekiben.objects.meta import is_owned
+from ekiben.objects.problems import policy_problems
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Target
 
@@ -81,11 +84,15 @@ class Observer:
             pods=_pods(pods),
             endpoints=_endpoints(slices),
             rollout=rollout,
-            policy_problem=policy_problem,
+            policy_problem=policy_problem or self._policy_problem(resource, rollout),
             frozen=frozen,
             left_route=await self._left_route(resource, owned.get(meta.name)),
             **vars(traffic),
         )
+
+    def _policy_problem(self, resource: ModelDeployment, rollout: Rollout | None) -> str:
+        """What a RolloutPolicy says may be too much for this namespace; the spec alone was looked at before."""
+        return "; ".join(policy_problems(resource, rollout, self._rendering)) if rollout is not None else ""
 
     async def _left_route(self, resource: ModelDeployment, stable: Json | None) -> Json | None:
         noted = service.route_of(stable) if stable is not None else None
@@ -94,8 +101,10 @@ class Observer:
         return await self._traffic.users(resource.metadata.namespace, noted)
 
 
-def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Drain]) -> Observation:
-    """Turn what was read into what decide() is told."""
+def observation(
+    world: World, evidence: Evidence | None, drains: Mapping[str, Drain], problems: tuple[str, ...] = ()
+) -> Observation:
+    """Turn what was read into what decide() is told; `problems` are changes of others that could not be put right."""
     resource = world.resource
     name = resource.metadata.name
     model = resource.spec.model
@@ -115,7 +124,22 @@ def observation(world: World, evidence: Evidence | None, drains: Mapping[str, Dr
         policy_problem=world.policy_problem,
         request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),
         frozen=world.frozen,
+        drift=(*problems, *drift(_rendered(world))),
     )
+
+
+def _rendered(world: World) -> Iterator[tuple[Json, Json | None]]:
+    """Yield the live objects, each with one that has the fields that ekiben sets."""
+    resource = world.resource
+    for live in world.deployments.values():
+        spec = rendered.unpack(live)
+        yield live, None if spec is None else {"spec": spec}
+    for revision, live in world.autoscalers.items():
+        yield live, autoscaler.render(resource, revision, 1, 1)
+    for revision, live in world.budgets.items():
+        yield live, disruption.render(resource, revision)
+    for name, live in world.services.items():
+        yield live, service.render(resource, names.revision_from(world.name, name) or name)
 
 
 def _selected(world: World) -> str | None:

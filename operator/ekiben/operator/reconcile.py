@@ -120,7 +120,9 @@ class Reconciler:
             await self._watchers.follow(key, world, self._now())
         except ForbiddenError as error:
             raise BlockedError("Forbidden", error.message) from error
-        seen = observation(world, self._watchers.evidence(key), self._watchers.drains(key))
+        seen = observation(
+            world, self._watchers.evidence(key), self._watchers.drains(key), self._applier.problems(world)
+        )
         plan = decide(seen, self._now())
         first, endings = split(plan.actions)
         await self._applier.act(world, first)
@@ -152,11 +154,11 @@ class Reconciler:
 
     async def _forget(self, key: Key) -> None:
         self._patience.forget(key)
-        await self._applier.forget(*key)
         await self._watchers.forget(key)
         self._observer.policies.forget(key)
         self._queue.forget(key)
         self._metrics.forget(key)
+        await self._applier.forget(*key)
 
 
 def _read(raw: Json) -> ModelDeployment:

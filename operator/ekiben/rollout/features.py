@@ -19,13 +19,20 @@ _NEEDED_FOR: dict[Feature, str] = {
 # Without these the rollout would do something else than what was asked for; the others only miss a comfort.
 _BLOCKING: tuple[Feature, ...] = ("Weights", "RequestMirror", "PercentageMirror")
 _SHADOW_NEEDS_GATEWAY = "strategy shadow needs a Gateway, and traffic.provider is replicaRatio: choose another strategy"
+_TESTERS_IN_USERS_ROUTE = (
+    "testers cannot be told apart in a route of your own, in which ekiben changes one entry only: give it a rule with "
+    "your header that leads to the new revision's own Service, or take testers out of spec.rollout"
+)
 
 
 def unsupported(draft: Draft, policy: Rollout) -> list[str]:
     """Return what is needed and cannot be had, in plain English."""
     if draft.by_replicas:
         return _without_gateway(policy)
-    return [_told(draft, feature) for feature in _needed(draft, policy) if feature in draft.observation.unsupported]
+    found = [_told(draft, feature) for feature in _needed(draft, policy) if feature in draft.observation.unsupported]
+    if draft.observation.resource.spec.traffic.http_route is not None and policy.testers is not None:
+        found.append(_TESTERS_IN_USERS_ROUTE)
+    return found
 
 
 def blocking(draft: Draft, policy: Rollout) -> str:
@@ -53,8 +60,8 @@ def _without_gateway(policy: Rollout) -> list[str]:
 
 def _needed(draft: Draft, policy: Rollout) -> Iterator[Feature]:
     traffic = draft.observation.resource.spec.traffic
-    if policy.strategy is Strategy.CANARY:
-        yield "Weights"
+    if policy.strategy is Strategy.CANARY or traffic.http_route is not None:
+        yield "Weights"  # in a route of the user's even a switch is one of weights
     if policy.strategy is Strategy.SHADOW:
         yield "RequestMirror"
         if (policy.shadow or Shadow()).percent < 100:

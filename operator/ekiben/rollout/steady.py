@@ -55,8 +55,8 @@ def tidy(draft: Draft) -> None:
     )
     observed = draft.observation.route
     for revision in idle:
-        # A route that has not been read, or still names it, may still send it requests.
-        if observed is None or observed.weights.get(revision.name, 0) > 0:
+        # A route that has not been read, or that the gateway has not taken over yet, may still send it requests.
+        if observed is None or not observed.acknowledged or observed.weights.get(revision.name, 0) > 0:
             continue
         draft.act(*capacity.retire(revision))
     spare = [revision for revision in idle if revision.wanted == 0 and revision.existing == 0]
@@ -78,8 +78,9 @@ def _end_bake(draft: Draft) -> None:
         draft.act(DeleteAutoscaler(former.revision))
     until = draft.status.former_until
     left = times.moment(until) - draft.now if until else 0.0
-    if left > 0:
+    if left > 0 and draft.status.rollout is None:
         draft.look_in(left)
         return
+    # A rollout has its own way back; and without a Gateway a third revision with pods could not be told from it.
     draft.act(*capacity.retire(revision))
     draft.update(former=None, former_until=None)

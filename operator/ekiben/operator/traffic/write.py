@@ -5,8 +5,11 @@ Every provider gives up the place of the one before it only once it has taken ov
 
 from __future__ import annotations
 
+import logging
+
 from ekiben.api.traffic import Provider
 from ekiben.cluster import kinds
+from ekiben.cluster.errors import ForbiddenError, InvalidError
 from ekiben.objects import hostnames, httproute, service
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout.plan import SetWeights
@@ -14,6 +17,8 @@ from ekiben.rollout.plan import SetWeights
 from ..world import Json, World
 from ..writes import Writer
 from . import observed, ratio, users
+
+_log = logging.getLogger(__name__)
 
 
 class Traffic:
@@ -56,12 +61,15 @@ class Traffic:
         """The resource is gone, and its children with it: its entry in a user's route is as he wrote it.
 
         Raises:
-            ClusterError: the API server refuses it, or was not reached.
+            ClusterError: the API server was not reached, or the route has changed since it was read.
         """
         for route in sorted(self._entries.get((namespace, name), ())):
             found = await self._writer.cluster.find(kinds.HTTP_ROUTE, namespace, route)
-            if found is not None:
-                await users.restore(self._writer, found, name, namespace)
+            try:
+                if found is not None:
+                    await users.restore(self._writer, found, name, namespace)
+            except (ForbiddenError, InvalidError) as error:
+                _log.warning("HTTPRoute %s/%s still names revisions of %s: %s", namespace, route, name, error.message)
         self._entries.pop((namespace, name), None)
 
     def _note(self, world: World, route: str) -> None:

@@ -1,0 +1,53 @@
+"""What a way in cannot do is told before anything is changed."""
+
+from typing import Any
+
+import pytest
+from tests.rollout.world import serving
+
+_V = "registry.test/iris:v"
+_TESTERS = {"header": "X-Tester", "value": "yes"}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"strategy": "blueGreen"},
+        {"strategy": "shadow"},
+        {"steps": [{"weight": 10}]},
+    ],
+)
+def test_an_entry_in_a_users_route_that_cannot_be_changed_holds_every_strategy(policy: dict[str, Any]) -> None:
+    one = serving()
+    one.spec["traffic"] = {"httpRoute": "mine"}
+    one.unsupported = {"Weights": "rule 1 of HTTPRoute mine has other backends"}
+    one.apply(f"{_V}2", rollout=policy)
+    one.run(5)
+    assert one.status.rollout is None
+    assert one.weights == {"v1": 100}
+    assert one.condition("TrafficFeatureUnsupported") == ("True", "Unsupported")
+
+
+def test_testers_in_a_users_route_are_told_and_the_rollout_goes_on() -> None:
+    one = serving()
+    one.spec["traffic"] = {"httpRoute": "mine"}
+    one.apply(f"{_V}2", rollout={"steps": [{"weight": 10}], "testers": _TESTERS})
+    one.run(5)
+    assert one.status.rollout is not None
+    assert one.condition("TrafficFeatureUnsupported") == ("True", "Unsupported")
+    told = next(each for each in one.status.conditions if each.type == "TrafficFeatureUnsupported")
+    assert "give it a rule with your header" in told.message
+
+
+def test_a_new_rollout_ends_the_pods_of_the_former_revision_in_its_bake() -> None:
+    one = serving(rollout={"bake": "1h", "steps": [{"weight": 10}]})
+    one.verdict = "NotWorse"
+    one.apply(f"{_V}2")
+    one.reconcile()
+    one.ask("promote", "v2")
+    one.run(60)
+    assert one.deployed["v1"].wanted > 0
+    one.apply(f"{_V}3")
+    one.run(5)
+    assert one.deployed["v1"].wanted == 0
+    assert one.status.former is None
