@@ -52,17 +52,19 @@ def lost(draft: Draft) -> bool:
 def _serving(draft: Draft) -> tuple[Revision | None, str]:
     """Return the revision that serves and how that is known.
 
-    All weight on one revision says it; otherwise the Service NAME, which selects the stable one all through a rollout;
-    otherwise the most weight: taking anything else would move traffic. The age of a Deployment says nothing.
+    All weight on one revision says it, whether or not its pods are ready just now; otherwise the Service NAME, which
+    selects the stable one all through a rollout; otherwise the most weight: taking anything else would move traffic.
+    The age of a Deployment says nothing.
     """
     route = draft.observation.route
     weights = {name: weight for name, weight in route.weights.items() if weight > 0} if route else {}
-    served = [one for name in weights if (one := draft.revision(name)) is not None and one.ready > 0]
-    if len(weights) == 1 and served:
-        return served[0], "gets all requests"
+    known = [one for name in weights if (one := draft.revision(name)) is not None]
+    if len(weights) == 1 and known:
+        return known[0], "gets all requests"
     selected = draft.revision(draft.observation.service)
-    if selected is not None and selected.ready > 0 and (route is None or selected.name in weights):
+    if selected is not None and (route is None or selected.name in weights):
         return selected, "is what the Service selects"
+    served = [one for one in known if one.ready > 0]
     if served:
         best = max(served, key=lambda one: (weights[one.name], -one.number))
         return best, f"gets {weights[best.name]} % of the requests"

@@ -20,6 +20,8 @@ def decide(observation: Observation, now: float) -> Plan:
         return draft.plan()
     if draft.status.stable is None and draft.status.rollout is None:
         adoption.adopt(draft)
+    if draft.status.observed_generation == 0:
+        requests.refuse(draft, "it was there before this status began, and may have been handled: ask again")
     if observation.frozen:
         freeze.run(draft)
     elif not adoption.lost(draft):

@@ -27,8 +27,8 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
 
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Hold the preview until its time has passed and it is approved."""
-    _keep(draft, running, canary, stable)
-    if draft.ready(canary.revision) == 0:
+    need = _keep(draft, running, canary, stable)
+    if draft.ready(canary.revision) == 0 and need > 0:
         steps.withdraw(draft, canary, stable)
         return
     steps.hold_weight(draft, canary, stable)

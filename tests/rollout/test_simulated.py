@@ -1,0 +1,63 @@
+"""Turns that made-up histories found to go wrong; each says what users would see."""
+
+from tests.rollout.world import World, serving
+
+from ekiben.api.status import Status
+
+_V = "registry.test/iris:v"
+
+
+def _forget(one: World) -> None:
+    one.status = Status()
+
+
+def test_a_blue_green_rollout_at_zero_replicas_does_not_go_back_and_forth() -> None:
+    one = serving()
+    one.apply(scaling={"replicas": 0})
+    one.run(3)
+    base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
+    one.apply(f"{_V}2", rollout={**base, "strategy": "blueGreen", "blueGreen": {"duration": "1h"}})
+    one.run(5)
+    before = one.writes
+    one.run(4)
+    assert one.writes == before
+    assert one.told().count("PreviewReady") == 1
+    assert "CanaryUnavailable" not in one.told()
+
+
+def test_pods_whose_weight_0_the_gateway_has_not_taken_over_outlive_a_lost_status() -> None:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(8)
+    assert one.weights == {"v1": 90, "v2": 10}
+    one.gateway_answers = False
+    _forget(one)
+    one.apply(rollout={**one.spec["rollout"], "paused": True})
+    one.run(20)
+    assert one.weights == {"v1": 100}
+    assert one.deployed["v2"].wanted > 0, "the gateway may still send it requests"
+    one.gateway_answers = True
+    one.run(5)
+    assert one.deployed["v2"].wanted == 0
+
+
+def test_a_status_that_is_lost_while_the_stable_pods_are_down_does_not_lose_the_stable_revision() -> None:
+    one = serving()
+    one.trouble("v1", waiting_reason="CrashLoopBackOff", restarts=4)
+    one.run(3)
+    _forget(one)
+    one.run(3)
+    assert one.status.stable is not None
+    assert one.status.stable.revision == "v1"
+    assert one.condition("Healthy") == ("False", "StableUnavailable")
+
+
+def test_a_request_that_was_there_before_the_status_is_not_handled_again() -> None:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(3)
+    assert one.ask("promote", "v2", "one")[0] == "Done"
+    _forget(one)
+    one.run(3)
+    assert [(entry.id, entry.outcome) for entry in one.status.requests] == [("one", "Refused")]
+    assert one.told().count("RequestDone") == 1
