@@ -132,13 +132,14 @@ class NoSource:
 class OneSource:
     """Sources that are all the same one."""
 
-    prometheus = None
-
     def __init__(self, source):
         self.source = source
 
     def open(self, wanted, world, revisions):
         return self.source
+
+    def query(self, name):
+        return None
 
     async def close(self):
         pass

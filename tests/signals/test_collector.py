@@ -68,8 +68,8 @@ def world() -> World:
 
 
 def collector(world: World, **options) -> Collector:
-    settings = {"stable": STABLE, "canary": CANARY, "timeout": 60.0} | options
-    return Collector(Config(), source=world, **settings)
+    settings = {"config": Config(), "stable": STABLE, "canary": CANARY, "timeout": 60.0} | options
+    return Collector(source=world, **settings)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ekiben.analysis import Counts
 from ekiben.signals.counters import PodCounters
-from ekiben.signals.increments import Increment, common_bounds, increment, increments, merge, rebucket
+from ekiben.signals.increments import Increment, common_bounds, counts_on, increment, increments, merge, rebucket
 
 BOUNDS = (0.01, 0.1, 1.0)
 COUNTS = st.integers(0, 50)
@@ -45,7 +45,7 @@ def test_a_restart_never_makes_more_than_there_was(ticks):
     reference = true
     for answers, restarted in ticks:
         true = plus(PodCounters() if restarted else true, *answers)
-        counts = increment(reference, true).counts
+        counts = counts_on({"pod": increment(reference, true)}, BOUNDS)["pod"]
         assert counts.n >= 0
         assert 0 <= counts.errors <= counts.n
         assert min(counts.hist, default=0) >= 0

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 
 from ekiben.analysis import Config
 from ekiben.api.base import seconds
+from ekiben.api.rollout import Analysis
 from ekiben.api.status import RolloutStatus
 from ekiben.rollout.observation import Drain, Evidence
+from ekiben.signals.business import BusinessMetric, split
 from ekiben.signals.collector import Collector, tick_seconds
 
 from .logs import ResourceLog
@@ -93,14 +95,32 @@ class Watchers:
         replicas = int(world.deployments[stable]["spec"].get("replicas", 1)) if stable in world.deployments else 0
         # A promotion has both revisions at full size.
         few, many = self._settings.tick, self._settings.tick_many_pods
+        config, metrics, unknown = self._business(analysis, rollout.revision, stable)
         collector = Collector(
-            Config.of(analysis),
+            config,
             stable=stable,
             canary=rollout.revision,
             source=source,
             timeout=seconds(world.resource.spec.traffic.timeout),
             tick=tick_seconds(2 * replicas, source.interval, few=few, many=many),
             state=rollout.evidence,
+            metrics=metrics,
+            unknown=unknown,
         )
         log = ResourceLog(_log, *key, revision=rollout.revision)
         return Watcher(collector, source, *both, log)
+
+    def _business(self, analysis: Analysis, canary: str, stable: str) -> tuple[Config, list[BusinessMetric], list[str]]:
+        """Return what is left of the guarantee for requests, the business metrics, and the names nobody has defined."""
+        config, own = split(Config.of(analysis), analysis.metrics)
+        metrics, unknown = [], []
+        for wanted in analysis.metrics:
+            found = self._sources.query(wanted.name)
+            if found is None:
+                unknown.append(wanted.name)
+                continue
+            reader, query = found
+            metrics.append(
+                BusinessMetric(wanted, own[wanted.name], reader, query.delay_seconds, canary=canary, stable=stable)
+            )
+        return config, metrics, unknown

@@ -85,7 +85,7 @@ async def _lead(
     try:
         sources = Sources(settings, cluster, state.metrics, in_cluster=source.in_cluster)
     except (ValueError, OSError) as unusable:
-        raise StartError(f"The settings of Prometheus cannot be used: {unusable}") from unusable
+        raise StartError(f"The settings of Prometheus or of the queries cannot be used: {unusable}") from unusable
     watchers = Watchers(sources, state.queue, settings)
     observer = Observer(cluster, rendering, gateways, settings.freeze)
     reconciler = Reconciler(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ekiben.api.rollout import EvidenceSource
 from ekiben.cluster.api import Cluster
 from ekiben.signals.gateway import GatewaySource, Proxy
 from ekiben.signals.prometheus import Names, PrometheusSource
 from ekiben.signals.prometheus_api import PrometheusApi, Server
+from ekiben.signals.queries import Query, load
+from ekiben.signals.query_reader import QueryReader
 from ekiben.signals.scrape import DirectSource
 from ekiben.signals.source import Source
 
@@ -26,14 +29,16 @@ class Sources:
         """Prepare.
 
         Raises:
-            ValueError: the address of Prometheus, or a file of its, cannot be used.
+            ValueError, OSError: the address of Prometheus, a file of its, or the queries cannot be used.
         """
         self._settings = settings
         self._metrics = metrics
         # `auto` is direct in a cluster, where pod addresses lead somewhere.
         direct = settings.scrape == "direct" or (settings.scrape == "auto" and in_cluster)
         self._pods = Shared(DirectSource() if direct else ApiProxy(cluster))
-        self.prometheus = _prometheus(settings)
+        self._prometheus = _prometheus(settings)
+        self._names = Names(settings.prometheus_namespace_label, settings.prometheus_pod_label)
+        self._queries = load(Path(settings.queries_file)) if settings.queries_file else {}
         self._proxies = ProxyFinder(cluster, settings) if settings.gateway_proxy_namespace else None
 
     def open(self, wanted: EvidenceSource, world: Callable[[], World], revisions: Sequence[str]) -> Source:
@@ -47,19 +52,25 @@ class Sources:
         kind = EvidenceSource(self._settings.evidence_source) if wanted is EvidenceSource.AUTO else wanted
         return Counted(self._open(kind, world, revisions), self._metrics)
 
+    def query(self, name: str) -> tuple[QueryReader, Query] | None:
+        """Return what reads a business metric, anew for each rollout; None where nobody has defined it."""
+        query = self._queries.get(name)
+        if query is None or self._prometheus is None:
+            return None
+        return QueryReader(self._prometheus, query, self._settings.prometheus_interval, self._names), query
+
     async def close(self) -> None:
         """Close what is shared."""
         await self._pods.end()
-        if self.prometheus is not None:
-            await self.prometheus.close()
+        if self._prometheus is not None:
+            await self._prometheus.close()
 
     def _open(self, kind: EvidenceSource, world: Callable[[], World], revisions: Sequence[str]) -> Source:
         settings = self._settings
         if kind is EvidenceSource.PROMETHEUS:
-            if self.prometheus is None:
+            if self._prometheus is None:
                 return Missing(f"the operator knows no Prometheus server: {_advice('PROMETHEUS_URL')}")
-            names = Names(settings.prometheus_namespace_label, settings.prometheus_pod_label)
-            return PrometheusSource(self.prometheus, settings.prometheus_interval, names)
+            return PrometheusSource(self._prometheus, settings.prometheus_interval, self._names)
         if kind is EvidenceSource.GATEWAY:
             proxies = self._proxies
             if proxies is None:

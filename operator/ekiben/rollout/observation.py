@@ -121,6 +121,13 @@ class Evidence:
     """Requests are in flight and none was completed for longer than the request timeout."""
     state: str = ""
     """State of the analysis, serialised, to be kept in status."""
+    note: str = ""
+    """What one should know about the evidence although it is usable, such as PodNoiseUnknown; empty otherwise."""
+    needs: float | None = None
+    """Seconds until "not worse" at the present traffic, about; None where that cannot be said."""
+    stable_verdict: VerdictName = "Unknown"
+    """What the objectives say about the stable revision while a canary runs: NotWorse where it meets them."""
+    stable_message: str = ""
 
 
 @dataclass(frozen=True)

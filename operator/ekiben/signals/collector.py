@@ -5,6 +5,7 @@ The operator's loop drives it, one call of `tick` after the other; time comes in
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ekiben.analysis import (
@@ -12,12 +13,12 @@ from ekiben.analysis import (
     StateError,
     quantile,
     settle_seconds,
-    verdict,
 )
 from ekiben.rollout.observation import Drain, Evidence
 
 from . import quality, saved
 from .arm import Arm
+from .business import BusinessMetric, together
 from .comparison import Comparison
 from .counters import PodCounters
 from .drains import Drains
@@ -58,6 +59,8 @@ class Collector:
         timeout: float,
         tick: float = 1.0,
         state: str = "",
+        metrics: Sequence[BusinessMetric] = (),
+        unknown: Sequence[str] = (),
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -70,6 +73,8 @@ class Collector:
             tick: seconds between two calls of `tick`.
             state: what `state()` returned before; empty at the beginning. One that cannot be read, or of another
                 canary, is dropped, and `note` says so.
+            metrics: business metrics to be judged as well; `config` leaves their part of falseRollback to them.
+            unknown: names of business metrics that nobody has defined: with them nothing can be decided.
         """
         self.tick_length = tick
         self.note = ""
@@ -78,8 +83,11 @@ class Collector:
         self._timeout = timeout
         self._stable = Arm(stable)
         self._canary = Arm(canary) if canary is not None else None
+        self._pair = {stable, canary}
         self._drains = Drains()
         self._requests = Comparison(config, tick)
+        self._metrics = tuple(metrics)
+        self._unknown = tuple(unknown)
         self._traffic = quality.Traffic()
         self._read_at: float | None = None
         self._seen = 0
@@ -96,6 +104,8 @@ class Collector:
         history = self._requests.references.histogram([*self._stable.counters]) if known else None
         p99 = quantile(history, 0.99) if history is not None else None
         self._requests.change(share, now, settle_seconds(self.tick_length, p99, self._timeout), history)
+        for metric in self._metrics:
+            metric.change(share, now)
 
     async def tick(self, targets: Sequence[ScrapeTarget], now: float) -> None:
         """Read all targets at the same time and take in what they say.
@@ -105,7 +115,10 @@ class Collector:
                 as long as they have an address: what a pod counted before it was left out cannot be told later.
             now: seconds since the epoch.
         """
-        read = await self._source.read(targets, self.tick_length * _READING_SHARE)
+        timeout = self.tick_length * _READING_SHARE
+        pair = [one for one in targets if one.revision in self._pair]
+        others = asyncio.gather(*(metric.tick(pair, now, timeout) for metric in self._metrics))
+        read, _ = await asyncio.gather(self._source.read(targets, timeout), others)
         self.observe(targets, read, now)
 
     def observe(self, targets: Sequence[ScrapeTarget], read: Readings, now: float) -> None:
@@ -130,22 +143,21 @@ class Collector:
         canary, now = self._canary, self._read_at
         if canary is None:
             return None
-        problem = quality.Problem()
-        if self._traffic.share > 0 and now is not None:
-            problem = quality.problem(canary, self._stable, self._traffic, self.tick_length, now)
-        analysis = self._requests.state
-        view = verdict(analysis) if analysis is not None else None
+        found = together(self._requests.state, [metric.view() for metric in self._metrics])
+        problem = self._problem() or quality.Problem(found.problem, found.problem_message)
         return Evidence(
             revision=canary.revision,
-            verdict=view.kind if view is not None else "Unknown",
-            message=view.because if view is not None else "the canary has had no share of the traffic yet",
-            metrics=view.metrics if view is not None else (),
+            verdict=found.kind,
+            message=found.because,
+            metrics=found.metrics,
             usable=self._requests.usable,
             canary_requests=self._seen,
             problem=problem.reason,
             problem_message=problem.message,
             hung=now is not None and quality.hung(canary, self._stable, self._timeout, now),
             state=self.state(),
+            note=found.note,
+            needs=found.needs,
         )
 
     def drain(self, revision: str) -> Drain:
@@ -157,7 +169,17 @@ class Collector:
         analysis = self._requests.state
         if analysis is None or self._canary is None:
             return ""
-        return saved.Saved(self._canary.revision, self._seen, analysis).text()
+        metrics = {metric.name: metric.state for metric in self._metrics if metric.state is not None}
+        return saved.Saved(self._canary.revision, self._seen, analysis, metrics).text()
+
+    def _problem(self) -> quality.Problem | None:
+        """What is wrong with the readings, or with what the resource asks for."""
+        canary, now = self._canary, self._read_at
+        if canary is None or now is None or self._traffic.share == 0:
+            return None
+        if self._unknown:
+            return quality.unknown_queries(self._unknown)
+        return quality.problem(canary, self._stable, self._traffic, self.tick_length, now)
 
     def _restore(self, config: Config, text: str) -> None:
         try:
@@ -166,3 +188,6 @@ class Collector:
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
             return
         self._requests, self._seen = Comparison(config, self.tick_length, found.analysis), found.requests
+        for metric in self._metrics:
+            if metric.name in found.metrics:
+                metric.restore(found.metrics[metric.name])

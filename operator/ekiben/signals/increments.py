@@ -37,10 +37,8 @@ def increment(before: PodCounters, now: PodCounters) -> Increment:
     else:
         # No answers before, or, with other bounds, nothing that could be told apart: only a reference.
         hist = now.hist if not before.hist else ()
-    requests = now.requests - before.requests
-    # Where a server counts failures apart, they may come a moment before the request that failed.
-    errors = min(now.errors - before.errors, requests)
-    counts = Counts(requests, errors, hist, min(now.rejected - before.rejected, requests - errors))
+    errors, rejected = now.errors - before.errors, now.rejected - before.rejected
+    counts = Counts(now.requests - before.requests, errors, hist, rejected)
     return Increment(counts, now.bounds if hist else ())
 
 
@@ -76,8 +74,14 @@ def rebucket(part: Increment, bounds: tuple[float, ...]) -> tuple[int, ...]:
 
 
 def counts_on(parts: Mapping[str, Increment], bounds: tuple[float, ...]) -> dict[str, Counts]:
-    """Return pod uid -> counts, all histograms on the same bounds."""
-    return {uid: replace(part.counts, hist=rebucket(part, bounds)) for uid, part in sorted(parts.items())}
+    """Return pod uid -> counts, all histograms on the same bounds, never more failures than requests."""
+    return {uid: replace(_possible(part.counts), hist=rebucket(part, bounds)) for uid, part in sorted(parts.items())}
+
+
+def _possible(counts: Counts) -> Counts:
+    # What is counted apart, or some time after its request, may exceed the requests of a short span.
+    errors = min(counts.errors, counts.n)
+    return replace(counts, errors=errors, rejected=min(counts.rejected, counts.n - errors))
 
 
 def _restarted(before: PodCounters, now: PodCounters) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .arm import Arm
@@ -16,9 +17,9 @@ _EXPECTED = 20.0
 class Problem:
     """Why the evidence cannot be used now."""
 
-    reason: str = ""
-    """SourceDown, StaleMetrics, NotRouted or NoTraffic; empty where nothing is wrong."""
-    message: str = ""
+    reason: str
+    """SourceDown, StaleMetrics, NotRouted, NoTraffic, UnknownQuery, or what the analysis says."""
+    message: str
 
 
 @dataclass
@@ -46,8 +47,8 @@ class Traffic:
         return self.stable_alone * self.share / (1 - self.share) if self.share < 1 else 0.0
 
 
-def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float) -> Problem:
-    """Return what is wrong now, the first that there is."""
+def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float) -> Problem | None:
+    """Return what is wrong now, the first that there is; None where nothing is."""
     for arm in (canary, stable):
         if arm.stale and arm.not_routed:
             return Problem("NotRouted", arm.reasons)
@@ -61,7 +62,7 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
     patience = max(_PATIENCE_TICKS * tick, _PATIENCE_SECONDS)
     idle = now - max(traffic.since, canary.last_completion or 0.0)
     if idle < patience or canary.waiting_since is not None:
-        return Problem()
+        return None
     # No number that changes from look to look stands in these: each would be a write of the status.
     share = f"revision {canary.revision} should get {100 * traffic.share:.3g} % of the requests"
     if traffic.expected >= _EXPECTED:
@@ -74,6 +75,17 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
         "NoTraffic",
         f"{share} but has answered none for {patience:.0f} s or longer: nothing can be said about it until requests "
         "come through the gateway",
+    )
+
+
+def unknown_queries(names: Sequence[str]) -> Problem:
+    """Return what is wrong where a resource refers to business metrics that nobody has defined."""
+    one = len(names) == 1
+    shown = ", ".join(names)
+    return Problem(
+        "UnknownQuery",
+        f"rollout.analysis.metrics names {shown}, which the operator's configuration does not define: have the "
+        f"platform team define {'it' if one else 'them'}, or begin anew without {'it' if one else 'them'}",
     )
 
 

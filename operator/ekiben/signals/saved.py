@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ekiben.analysis import State, StateError
 
@@ -19,6 +20,8 @@ class Saved:
     requests: int
     """Requests of the canary counted so far."""
     analysis: State
+    metrics: Mapping[str, State] = field(default_factory=dict)
+    """Business metrics, by name."""
 
     def text(self) -> str:
         """Return it as text."""
@@ -28,6 +31,9 @@ class Saved:
                 "canary": self.canary,
                 "requests": self.requests,
                 "analysis": self.analysis.to_json(),
+                **(
+                    {"metrics": {name: state.to_json() for name, state in self.metrics.items()}} if self.metrics else {}
+                ),
             },
             separators=(",", ":"),
         )
@@ -45,6 +51,7 @@ def load(text: str, canary: str | None) -> Saved:
             raise StateError(f"it has version {data['version']}, this program reads {_VERSION}")
         if canary is None or data["canary"] != canary:
             raise StateError(f"it belongs to revision {data['canary']}")
-        return Saved(canary, int(data["requests"]), State.from_json(data["analysis"]))
+        metrics = {str(name): State.from_json(one) for name, one in dict(data.get("metrics") or {}).items()}
+        return Saved(canary, int(data["requests"]), State.from_json(data["analysis"]), metrics)
     except (ValueError, KeyError, TypeError) as error:
         raise error if isinstance(error, StateError) else StateError(f"it cannot be read: {error}") from error
