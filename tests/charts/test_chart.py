@@ -1,11 +1,14 @@
 """The chart, rendered by a real helm."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from charts import generate
+from ekiben.operator.settings import Settings
+from ekiben.signals.queries import parse
 
 ROOT = generate.CHART.parent.parent
 # The first to need helm waits for it to be built, where no local cluster has been made yet.
@@ -156,6 +159,44 @@ def test_a_freeze_reaches_the_operator():
     assert {"name": "EKIBEN_FREEZE", "value": "until 2 January"} in env
 
 
+def settings(objects):
+    """Return the operator's settings as its pod has them."""
+    env = operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
+    return Settings.load({one["name"]: one["value"] for one in env if "value" in one})
+
+
+def test_sources_of_evidence_reach_the_operator(tmp_path):
+    assert settings(render()).evidence_source == "pods"
+    query = {
+        "name": "corrections",
+        "events": {"metric": "corrected_total", "labels": {"team": 'a"b'}},
+        "trials": {"metric": "predictions_total"},
+        "delay": "5m",
+    }
+    values = {
+        "evidence": {"source": "prometheus"},
+        "prometheus": {"url": "http://p:9090/x", "interval": 15, "secret": "s", "tokenKey": "token", "caKey": "ca"},
+        "gatewayProxies": {"namespace": "envoy-gateway-system", "cluster": "{namespace}/{service}/{port}"},
+        "queries": [query],
+        "watchNamespaces": ["shop"],
+    }
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    objects = render("--values", str(tmp_path / "values.yaml"))
+    found = settings(objects)
+    assert (found.evidence_source, found.prometheus_interval) == ("prometheus", 15)
+    assert found.prometheus_token_file == "/etc/ekiben/prometheus/token"
+    assert found.gateway_cluster == "{namespace}/{service}/{port}"
+    text = objects["ConfigMap", "ekiben-queries", "ekiben-system"]["data"]["queries.yaml"]
+    assert parse(yaml.safe_load(text))["corrections"].events.labels == {"team": 'a"b'}
+    spec = operator(objects)["spec"]["template"]["spec"]
+    mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+    assert mounts["queries"] == str(Path(found.queries_file).parent)
+    assert {one["name"] for one in spec["volumes"]} == set(mounts)
+    assert objects["Role", "ekiben-proxies", "envoy-gateway-system"]["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+    ]
+
+
 def test_a_digest_wins_over_a_tag():
     digest = "sha256:" + "a" * 64
     objects = render("--set", f"image.digest={digest},image.tag=x")
@@ -172,6 +213,10 @@ def test_a_digest_wins_over_a_tag():
         ("watchNamespaces=shop", "watchNamespaces"),
         ("hostnames.Shop={a.b}", "hostnames"),
         ("hostnames.shop={*.a.b}", "hostnames"),
+        ("evidence.source=guess", "source"),
+        ("prometheus.url=prometheus", "url"),
+        ("queries[0].name=a,queries[0].events.metric=rate(x),queries[0].trials.metric=y", "metric"),
+        ("queries[0].name=a,queries[0].query=up", "query"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused(value, named):

@@ -90,3 +90,53 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   resources: [gateways]
   verbs: [get]
 {{- end }}
+
+{{/* Where evidence comes from; the operator's own defaults stay out of the Deployment. */}}
+{{- define "ekiben.evidenceEnv" -}}
+{{- with .Values.evidence.source }}
+- name: EKIBEN_EVIDENCE_SOURCE
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.prometheus }}
+{{- if .url }}
+- name: EKIBEN_PROMETHEUS_URL
+  value: {{ .url | quote }}
+- name: EKIBEN_PROMETHEUS_INTERVAL
+  value: {{ .interval | quote }}
+- name: EKIBEN_PROMETHEUS_NAMESPACE_LABEL
+  value: {{ .namespaceLabel | quote }}
+- name: EKIBEN_PROMETHEUS_POD_LABEL
+  value: {{ .podLabel | quote }}
+{{- if and .secret .tokenKey }}
+- name: EKIBEN_PROMETHEUS_TOKEN_FILE
+  value: /etc/ekiben/prometheus/{{ .tokenKey }}
+{{- end }}
+{{- if and .secret .caKey }}
+- name: EKIBEN_PROMETHEUS_CA_FILE
+  value: /etc/ekiben/prometheus/{{ .caKey }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.gatewayProxies }}
+{{- if .namespace }}
+- name: EKIBEN_GATEWAY_PROXY_NAMESPACE
+  value: {{ .namespace | quote }}
+- name: EKIBEN_GATEWAY_PROXY_PORT
+  value: {{ .port | quote }}
+- name: EKIBEN_GATEWAY_PROXY_PATH
+  value: {{ .path | quote }}
+{{- with .selector }}
+- name: EKIBEN_GATEWAY_PROXY_SELECTOR
+  value: {{ . | quote }}
+{{- end }}
+{{- with .cluster }}
+- name: EKIBEN_GATEWAY_CLUSTER
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.queries }}
+- name: EKIBEN_QUERIES_FILE
+  value: /etc/ekiben/queries/queries.yaml
+{{- end }}
+{{- end }}
