@@ -413,6 +413,11 @@ STATES: dict[str, Json] = {
             "conditions": conditions(
                 condition("Promoted", False, "Pinned", "revision 2 (cccccccc) serves instead, until spec.model changes")
             ),
+            "history": [
+                *SERVED,
+                entry(3, "Promoted", "NotWorse", begin=-1200, end=-900),
+                entry(3, "Undone", "Undo", "asked for by request abc", begin=-150, end=-60),
+            ],
             "decisions": [
                 decision(
                     -150, 2, "GoingBack", "back to revision 2 (cccccccc) without steps: as was asked for", weight=0

@@ -32,7 +32,7 @@ def story(state: str, revision: str = "") -> Story:
 
 def text(told: Story, width: int = 110) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(render(told, T))
+    console.print(render(told, T), crop=False)
     return console.export_text()
 
 
@@ -188,7 +188,9 @@ def test_every_command_that_is_offered_exists(state: str) -> None:
 def test_every_state_reads_well(state: str, width: int) -> None:
     told = story(state)
     shown = text(told, width)
-    assert max(len(line) for line in shown.splitlines()) <= width
+    commands = {option.command for option in told.options}
+    broken = [line for line in shown.splitlines() if len(line) > width and not any(one in line for one in commands)]
+    assert broken == [], "only commands, which are there to be copied, may be longer"
     for part in (told.headline, told.asked, told.decided, told.waits, *told.notes):
         assert "None" not in part
         assert "  " not in part
@@ -222,7 +224,7 @@ def test_what_each_step_showed() -> None:
         beats[-1].figures[0].text
         == "0 of 320 requests to revision 3 failed (0 %); of revision 2's, 2 of 6,080 (0.03 %)."
     )
-    assert "By then 0 of 320 requests" in text(story("step"))
+    assert "failed 0 of 320 (revision 2: 2 of 6,080)" in text(story("step"))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+_IMAGE = re.compile(r"[-a-zA-Z0-9.:/_]+@sha256:[0-9a-f]{64}")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -78,10 +80,15 @@ def short_image(image: str) -> str:
     return f"{name}@{digest.removeprefix('sha256:')[:12]}" if at else name
 
 
+def shortened(text: str) -> str:
+    """Return a text with the images in it as `short_image` writes them."""
+    return _IMAGE.sub(lambda found: short_image(found[0]), text)
+
+
 def sentence(text: str) -> str:
     """Return a text with a capital at its beginning and a full stop at its end."""
     text = text.strip()
     if not text:
         return ""
-    first = text[0].upper() if text.split(maxsplit=1)[0].isalpha() else text[0]
+    first = text[0].upper() if text.split(maxsplit=1)[0].rstrip(":,;").isalpha() else text[0]
     return first + text[1:] + ("" if text[-1] in ".!?" else ".")

@@ -48,4 +48,4 @@ def show(story: Story, form: str | None) -> None:
         output.write(story.data(), form)
     else:
         console = Console(highlight=False)
-        console.print(render(story, time.time()), width=min(console.width, _WIDEST))
+        console.print(render(story, time.time()), width=min(console.width, _WIDEST), crop=False)

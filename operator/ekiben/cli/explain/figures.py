@@ -16,6 +16,17 @@ def figures(metrics: Iterable[MetricEvidence], new: str, old: str) -> tuple[Figu
     return tuple(_figure(one, new, old) for one in metrics if one.canary_requests or one.stable_requests)
 
 
+def brief(metrics: Iterable[MetricEvidence], old: str) -> str:
+    """Return the counts in one line, "failed 3 of 1,204 (revision 2: 12 of 4,816); over 250 ms …"; empty without."""
+    parts = []
+    for one in metrics:
+        if one.canary_requests or one.stable_requests:
+            name = {"errors": "failed", "latency": f"over {seconds(one.boundary or 0.0)}"}.get(one.name, one.name)
+            beside = f" ({old}: {one.stable_events:,} of {one.stable_requests:,})" if one.stable_requests else ""
+            parts.append(f"{name} {one.canary_events:,} of {one.canary_requests:,}{beside}")
+    return "; ".join(parts)
+
+
 def _figure(one: MetricEvidence, new: str, old: str) -> Figure:
     return Figure(
         one.name,

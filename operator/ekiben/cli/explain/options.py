@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ekiben.api.status import RolloutStatus
 from ekiben.cli.seen import Seen
+from ekiben.rollout.proven import served
 
 from .story import Option
 
@@ -93,18 +94,13 @@ def _settled(seen: Seen, commands: Commands) -> list[Option]:
     pinned = status.pinned
     if status.rejected_revision is not None:
         found.append(Option(commands.of("retry"), f"try {seen.called(status.rejected_revision)} again"))
-    if pinned is not None and pinned.instead_of != status.rejected_revision:
+    proven = [one for one in served(status) if status.stable is not None and one != status.stable.revision]
+    if pinned is not None and pinned.instead_of in proven:
         again = seen.called(pinned.instead_of)
         found.append(Option(commands.of("undo", f" --to {pinned.instead_of}"), f"return to {again} after all"))
-    elif status.rejected_revision is None and _can_go_back(seen):
+    elif proven and status.rejected_revision is None:
         former = status.former
         at_once = f"go back to revision {former.number} at once: its pods are still up" if former else ""
-        found.append(Option(commands.of("undo"), at_once or "go back to the revision that served before"))
+        found.append(Option(commands.of("undo"), at_once or f"go back to {seen.called(proven[0])}"))
     found.append(Option(commands.of("history"), "see every rollout"))
     return found
-
-
-def _can_go_back(seen: Seen) -> bool:
-    stable = seen.status.stable
-    served = {entry.revision for entry in seen.status.history if entry.outcome in ("Promoted", "Undone")}
-    return stable is not None and bool(served - {stable.revision})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -42,7 +44,7 @@ def render(story: Story, now: float) -> RenderableType:
     if story.notes:
         parts += _section("Also", Group(*(Text(note) for note in story.notes)))
     if story.options:
-        parts += _section("What you can do", _options(story))
+        parts += [Text(), Text("  What you can do", style="bold"), *_options(story)]
     return Group(*parts)
 
 
@@ -76,8 +78,8 @@ def _beats(story: Story, now: float) -> Table:
     for beat in story.beats:
         after = words.moment(beat.at) - begin
         text = Text(beat.text, style=_style(beat.decision))
-        for figure in beat.figures if beat.figures != story.figures else ():  # those follow below, with their bars
-            text.append(f"\nBy then {figure.text[0].lower()}{figure.text[1:]}", style="dim")
+        if beat.by_then and beat.figures != story.figures:  # those follow below, with their bars
+            text.append(f"\n{beat.by_then}", style="dim")
         table.add_row(words.clock(beat.at, now), f"+{words.span(after)}" if after >= 1 else "", text)
     return table
 
@@ -115,13 +117,13 @@ def _waits(story: Story, now: float) -> Text:
     return text
 
 
-def _options(story: Story) -> Table:
-    table = Table.grid(padding=(0, 3))
-    beside = max(len(option.command) for option in story.options) <= _COMMAND
+def _options(story: Story) -> Iterator[RenderableType]:
+    """Yield the commands, never broken into lines: they are there to be copied."""
+    longest = max(len(option.command) for option in story.options)
     for option in story.options:
-        command, what = Text(option.command, style="cyan"), Text(option.what, style="dim")
-        if beside:
-            table.add_row(command, what)
+        line = Text("  ", no_wrap=True, overflow="ignore")
+        if longest <= _COMMAND:
+            line.append(option.command.ljust(longest + 3), style="cyan").append(option.what, style="dim")
         else:
-            table.add_row(Text.assemble((f"{option.what}:\n", "dim"), "  ", command))
-    return table
+            line.append(f"{option.what}:\n    ", style="dim").append(option.command, style="cyan")
+        yield line

@@ -44,8 +44,10 @@ class Beat:
     decision: str
     """The operator's word for it, such as WeightRaised."""
     text: str
+    by_then: str = ""
+    """What the requests said by then, counted from the beginning of the rollout, in one line."""
     figures: tuple[Figure, ...] = ()
-    """What the requests said by then, counted from the beginning of the rollout."""
+    """The same, with the evidence."""
 
 
 @dataclass(frozen=True)

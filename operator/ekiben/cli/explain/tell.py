@@ -12,7 +12,7 @@ from ekiben.cli.episodes import Episode, chosen, episodes
 from ekiben.cli.seen import Seen
 
 from . import headline as headlines
-from .figures import figures
+from .figures import brief, figures
 from .options import Commands, options
 from .reasons import because, decided
 from .story import Beat, Story, Tone
@@ -23,7 +23,9 @@ _STRATEGIES = {
     Strategy.SHADOW: "copies of the requests first, whose answers are thrown away, then all requests at once",
     Strategy.RECREATE: "the former pods end before the new ones start",
 }
-_TURNS = {"Promoting": "takes over", "Promoted": "has taken over", "RollingBack": "is taken out"}
+_TURNS = {"Promoting": "takes over", "RollingBack": "is taken out"}
+_ASKED_PAUSE = "somebody asked for a pause"
+"""Of a hold that the request before it tells of as well."""
 
 
 class UnknownRevisionError(Exception):
@@ -61,7 +63,7 @@ def tell(seen: Seen, now: float, commands: Commands, revision: str = "") -> Stor
         tone=headlines.tone(seen, episode),
         headline=headlines.headline(seen, episode, old, now),
         asked=_asked(seen, episode, old),
-        beats=tuple(_beat(one, new, old) for one in episode.decisions),
+        beats=_beats(episode, new, old),
         figures=figures(last, new, old),
         decided=_decided(seen, episode, reason, old),
         waits=wait.text,
@@ -164,20 +166,27 @@ def _plan(policy: Rollout) -> str:
     return f"first {weights} % of the requests{each}, then all{approval}"
 
 
-def _beat(one: Decision, new: str, old: str) -> Beat:
-    return Beat(one.at, one.decision, _said(one, old), figures(one.metrics, new, old))
+def _beats(episode: Episode, new: str, old: str) -> tuple[Beat, ...]:
+    told = [one for one in episode.decisions if not (one.decision == "Held" and one.message.startswith(_ASKED_PAUSE))]
+    return tuple(
+        Beat(one.at, one.decision, _said(one, old), brief(one.metrics, old), figures(one.metrics, new, old))
+        for one in told
+    )
 
 
 def _said(one: Decision, old: str) -> str:
-    verb, _, answer = one.message.partition(": ")
+    message = words.shortened(one.message)
+    verb, _, answer = message.partition(": ")
     if one.decision == "RequestDone":
-        return words.sentence(f"somebody asked to {verb}: {answer}")
+        return f"Somebody asked to {verb}. {words.sentence(answer)}"
     if one.decision == "RequestRefused":
-        return words.sentence(f"somebody asked to {verb}, which was refused: {answer}")
-    if one.metrics and one.decision in _TURNS and because(one.reason, old):
-        # The message has the same figures in the words of statistics.
+        return f"Somebody asked to {verb}. Refused: {answer}."
+    if one.decision in _TURNS and because(one.reason, old):
+        # The message has the figures, in the words of statistics.
         return f"Revision {one.number} {_TURNS[one.decision]}: {because(one.reason, old)}."
-    return words.sentence(one.message) or words.sentence(one.reason)
+    if one.decision == "Promoted":
+        message = message.partition(". ")[0]
+    return words.sentence(message) or words.sentence(one.reason)
 
 
 def _last_metrics(seen: Seen, episode: Episode, *, latest: bool) -> list[MetricEvidence]:

@@ -60,15 +60,15 @@ def _settled(seen: Seen) -> Wait:
         return Wait(words.sentence(paused.message))
     if progressing is not None and progressing.reason not in ("Settled", "RolledBack", ""):
         return Wait(words.sentence(progressing.message))
-    if status.former is not None and status.former_until is not None:
-        text = f"Revision {status.former.number} stays scaled up, for an instant way back."
-        return Wait(text, status.former_until, "its pods go")
     if status.pinned is not None:
         instead = seen.called(status.pinned.instead_of)
         return Wait(f"Revision {status.pinned.number} serves instead of {instead}, until spec.model changes.")
     if status.rejected_revision is not None:
         name = seen.called(status.rejected_revision)
         return Wait(f"{name[0].upper()}{name[1:]} is not tried again until spec.model changes.")
+    if status.former is not None and status.former_until is not None:
+        text = f"Revision {status.former.number} stays scaled up, for an instant way back."
+        return Wait(text, status.former_until, "its pods go")
     return Wait("")
 
 

@@ -13,6 +13,7 @@ from ekiben.api.rollout import Rollout, Strategy
 from ekiben.api.status import RolloutStatus
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
+from ekiben.rollout.proven import served
 
 _BACK = ("RollingBack", "Restoring")
 _REPLACED = ("Clearing", "Replacing")
@@ -218,12 +219,8 @@ class _Choice:
 
     def _before(self, serving: str) -> str:
         """Return the revision that served before and was not rejected; empty where there is none."""
-        status = self.seen.status
-        served = [entry.revision for entry in status.history if entry.outcome in ("Promoted", "Undone")]
-        if status.former is not None:
-            served.append(status.former.revision)
-        unfit = (serving, status.rejected_revision)
-        return next((revision for revision in reversed(served) if revision not in unfit), "")
+        unfit = (serving, self.seen.status.rejected_revision)
+        return next((revision for revision in served(self.seen.status) if revision not in unfit), "")
 
     def _meant(self, revision: str) -> str:
         """Return the revision, if it is the one that was named."""

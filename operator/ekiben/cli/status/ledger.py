@@ -38,7 +38,11 @@ def decisions(seen: Seen, now: float, most: int) -> RenderableType:
         colour = "red" if one.decision in _BAD else "green" if one.decision in _GOOD else "default"
         reason = f" ({one.reason})" if one.decision == "Held" else ""
         rows.append(
-            (words.clock(one.at, now), Text(one.decision + reason, style=colour), Text(one.message, style="dim"))
+            (
+                words.clock(one.at, now),
+                Text(one.decision + reason, style=colour),
+                Text(words.shortened(one.message), style="dim"),
+            )
         )
     return _table("decisions", rows)
 
