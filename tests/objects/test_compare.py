@@ -44,7 +44,11 @@ def test_a_live_deployment_with_the_servers_defaults_is_the_same():
         ({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b"]),
         ({"a": [1, 2]}, {"a": [1]}, ["a"]),
         ({"a": [{"b": 1}]}, {"a": [{"b": 1, "c": 2}]}, []),
-        ({"a": [{"b": 1}]}, {"a": [{"b": 3}]}, ["a[0].b"]),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 3}]}, ["a"]),
+        ({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "B"}, {"name": "A", "value": "1"}]}, []),
+        ({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "2"}]}, ["env[A].value"]),
+        ({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "B"}]}, ["env[A]"]),
+        ({"ports": [{"port": 80, "protocol": "TCP"}]}, {"ports": [{"port": 80, "protocol": "UDP"}]}, ["ports[80,TCP]"]),
         ({"a": "x"}, {}, ["a"]),
         ({"a": []}, {}, []),
         ({"limits": {"memory": "1Gi"}}, {"limits": {"memory": "1024Mi"}}, []),
@@ -60,4 +64,4 @@ def test_differences_are_named_by_path(desired, live, paths):
 def test_a_changed_selector_is_seen():
     desired = service.render_stable(resource(), "bcdfghjk")
     live = service.render_stable(resource(), "mnpqrstv")
-    assert differs(desired, live) == ["spec.selector.ekiben.dev/revision"]
+    assert differs(desired, live) == ["spec.selector[ekiben.dev/revision]"]

@@ -7,40 +7,54 @@ from typing import Any
 
 from ekiben.api import quantity
 
-_QUANTITIES = ("limits", "requests", "sizeLimit")
+from .fields import Path, key_element, keys_of, words
+
+_QUANTITIES = ("f:limits", "f:requests", "f:sizeLimit")
 
 
 def differs(desired: Any, live: Any) -> list[str]:
-    """Return the paths, such as spec.ports[0].port, where a field of `desired` is not the same in `live`.
+    """Return `differences` as people write paths, such as spec.template.spec.containers[model].image."""
+    return [words(path) or "." for path in differences(desired, live)]
+
+
+def differences(desired: Any, live: Any, path: Path = ()) -> list[Path]:
+    """Return the paths where a field of `desired` is not the same in `live`.
 
     Fields that only `live` has are the server's defaults or somebody else's and do not count. Lists are compared
-    element by element, quantities by value ("1000m" is "1"), and an empty value is the same as none.
+    element by element, those whose items have keys by these, whatever further items `live` has: an apply would not
+    take them away. Quantities are compared by value ("1000m" is "1"), and an empty value is the same as none.
     """
-    return list(_differences(desired, live, ""))
-
-
-def _differences(desired: Any, live: Any, path: str) -> list[str]:
     if desired in (None, {}, []) and live in (None, {}, []):
         return []
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
         return [
             difference
             for key, value in desired.items()
-            for difference in _differences(value, live.get(key), f"{path}.{key}" if path else str(key))
+            for difference in differences(value, live.get(key), (*path, f"f:{key}"))
         ]
-    if isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
-        return [
-            difference
-            for index, (mine, theirs) in enumerate(zip(desired, live, strict=True))
-            for difference in _differences(mine, theirs, f"{path}[{index}]")
-        ]
+    if isinstance(desired, list) and isinstance(live, list):
+        return _in_lists(desired, live, path)
     if type(desired) is type(live) and desired == live:
         return []
-    return [] if _same_quantity(desired, live, path) else [path or "."]
+    return [] if _same_quantity(desired, live, path) else [path]
 
 
-def _same_quantity(desired: Any, live: Any, path: str) -> bool:
-    if not any(part in _QUANTITIES for part in path.split(".")):
+def _in_lists(desired: list[Any], live: list[Any], path: Path) -> list[Path]:
+    keys = keys_of(path[-1].removeprefix("f:"), desired + live) if path else None
+    if keys is not None:
+        present = {key_element(item, keys): item for item in live}
+        return [
+            difference
+            for item in desired
+            for element in (key_element(item, keys),)
+            for difference in differences(item, present.get(element), (*path, element))
+        ]
+    same = len(desired) == len(live) and not any(map(differences, desired, live, [path] * len(live)))
+    return [] if same else [path]
+
+
+def _same_quantity(desired: Any, live: Any, path: Path) -> bool:
+    if not any(part in _QUANTITIES for part in path):
         return False
     if not isinstance(desired, str | int) or not isinstance(live, str | int):
         return False

@@ -11,8 +11,9 @@ from ekiben.api.base import seconds
 from ekiben.api.model import Model
 from ekiben.api.modeldeployment import ModelDeployment
 
+from . import rendered
 from .meta import metadata
-from .names import MODEL_ANNOTATION, NUMBER_ANNOTATION, child_name, selector
+from .names import MODEL_ANNOTATION, NUMBER_ANNOTATION, RENDERED_ANNOTATION, child_name, selector
 from .pod import template
 
 
@@ -28,23 +29,46 @@ def render(
         pydantic.ValidationError: the model does not fit this version's types.
     """
     name = resource.metadata.name
+    spec = {
+        "replicas": replicas,
+        "selector": {"matchLabels": selector(name, revision)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "progressDeadlineSeconds": max(1, math.ceil(seconds(resource.spec.rollout.progress_deadline))),
+        # A revision's template never changes: there is nothing to go back to within one Deployment.
+        "revisionHistoryLimit": 0,
+        "template": template(name, revision, Model.model_validate(model), resource.spec.traffic.timeout),
+    }
+    return _deployment(resource, revision, number, model, spec, rendered.pack(spec))
+
+
+def as_rendered(
+    resource: ModelDeployment, revision: str, number: int, model: Mapping[str, Any], live: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return a Deployment that exists as it was rendered then, to be applied where somebody has changed it.
+
+    It has no `replicas`. None where it is not known how it was rendered.
+    """
+    spec = rendered.unpack(live)
+    if spec is None:
+        return None
+    packed = live["metadata"]["annotations"][RENDERED_ANNOTATION]
+    return _deployment(resource, revision, number or number_of(live), model or model_of(live), spec, packed)
+
+
+def _deployment(
+    resource: ModelDeployment, revision: str, number: int, model: Mapping[str, Any], spec: dict[str, Any], packed: str
+) -> dict[str, Any]:
     annotations = {
         NUMBER_ANNOTATION: str(number),
         MODEL_ANNOTATION: json.dumps(model, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        RENDERED_ANNOTATION: packed,
     }
+    name = child_name(resource.metadata.name, revision)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(resource, child_name(name, revision), revision, annotations),
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": selector(name, revision)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "progressDeadlineSeconds": max(1, math.ceil(seconds(resource.spec.rollout.progress_deadline))),
-            # A revision's template never changes: there is nothing to go back to within one Deployment.
-            "revisionHistoryLimit": 0,
-            "template": template(name, revision, Model.model_validate(model), resource.spec.traffic.timeout),
-        },
+        "metadata": metadata(resource, name, revision, annotations),
+        "spec": spec,
     }
 
 
@@ -53,7 +77,7 @@ def model_of(deployment: Mapping[str, Any]) -> dict[str, Any]:
     text = (deployment.get("metadata", {}).get("annotations") or {}).get(MODEL_ANNOTATION, "")
     try:
         model = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return model if isinstance(model, dict) else {}
 

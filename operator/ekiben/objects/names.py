@@ -18,6 +18,7 @@ MANAGED_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGER}"
 
 NUMBER_ANNOTATION = f"{GROUP}/revision-number"
 MODEL_ANNOTATION = f"{GROUP}/model"
+RENDERED_ANNOTATION = f"{GROUP}/rendered"
 
 # No vowels: a revision spells no word. 27^8, about 2.8e11 names.
 _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"

@@ -9,7 +9,7 @@ from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ConflictError
 from ekiben.cluster.kinds import Kind
 from ekiben.objects.compare import differs
-from ekiben.objects.meta import foreign
+from ekiben.objects.meta import foreign, is_owned
 
 from .pods import owner
 from .world import Json, World
@@ -67,6 +67,19 @@ class Writer:
         made = await self.cluster.apply(kind, world.resource.metadata.namespace, desired, version)
         self.count(f"apply {kind.kind}")
         return made
+
+    async def label(self, world: World, kind: Kind, desired: Json) -> None:
+        """Give the resource's own object its labels back, without which it is not found; of others it is left alone."""
+        meta = desired["metadata"]
+        found = await self.cluster.find(kind, meta["namespace"], meta["name"])
+        if (
+            found is None
+            or not is_owned(found, world.resource)
+            or not differs(meta["labels"], found["metadata"].get("labels") or {})
+        ):
+            return
+        await self.cluster.merge(kind, meta["namespace"], meta["name"], {"metadata": {"labels": meta["labels"]}})
+        self.count(f"label {kind.kind}")
 
     async def delete(self, world: World, kind: Kind, live: Json | None) -> None:
         """Delete exactly the object that was read."""
