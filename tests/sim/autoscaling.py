@@ -44,7 +44,7 @@ class Autoscalers:
         target = world.server.peek(kinds.DEPLOYMENT, world.namespace, name)
         if target is None or target["spec"].get("replicas", 1) == 0:
             return  # at 0 replicas autoscaling is off
-        share = world.gateway.exposed().get(name, 0)
+        share = world.exposed().get(name, 0)
         wanted = max(1, -(-self.load * share // 100))
         wanted = min(max(wanted, spec.get("minReplicas", 1)), spec["maxReplicas"])
         if wanted != target["spec"].get("replicas", 1):

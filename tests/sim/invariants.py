@@ -11,14 +11,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ekiben.api.base import seconds
-from ekiben.api.status import Status
+from ekiben.api.status import RolloutStatus, Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
 from ekiben.rollout.observation import Observation
 from ekiben.rollout.plan import Plan
 from ekiben.rollout.times import moment
 
-from .network import selected, shares
+from .network import shares
 from .schema import Info
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Invariants:
         self.checks = 0
         self._told: dict[Any, Told] = {}
         self._replicas: dict[str, int] = {}
-        self._shares: dict[str, int] = {}
+        self._shares: dict[str, dict[str, int]] = {}
+        self._inside: dict[str, int] = {}
         self._status: Json = {}
         self._record = Record()
         self._answers: dict[str, Json] = {}
@@ -69,7 +70,7 @@ class Invariants:
 
     def looked(self, process: Any, seen: Observation, plan: Plan) -> None:
         """Note what a look was told, and what it has decided."""
-        self._told[process] = Told(seen, plan, self._ready(), self._world.gateway.exposed())
+        self._told[process] = Told(seen, plan, self._ready(), self._world.exposed())
         status, evidence = seen.resource.status, seen.evidence
         record = self._record
         if evidence is not None and status.rollout is not None and evidence.revision == status.rollout.revision:
@@ -88,8 +89,8 @@ class Invariants:
         if plural == "deployments":
             gone = event == "DELETED"
             self._replicas[body["metadata"]["name"]] = 0 if gone else int(body["spec"].get("replicas", 1))
-        elif plural == "httproutes" and body["metadata"]["name"] == self._world.name:
-            self._shares = {} if event == "DELETED" else shares(body)
+        elif plural == "httproutes":
+            self._shares[body["metadata"]["name"]] = {} if event == "DELETED" else shares(body)
         elif plural == "modeldeployments":
             self._status = body.get("status") or {}
 
@@ -104,9 +105,11 @@ class Invariants:
         elif plural == "deployments":
             self._scaled(told, body)
         elif plural == "horizontalpodautoscalers":
-            self._autoscaled(body)
+            self._autoscaled(told, body)
         elif plural == "httproutes":
             self._routed(told, body)
+        elif plural == "services" and body["metadata"]["name"] == self._world.name:
+            self._chosen(told)
         elif plural == "modeldeployments":
             before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
             self._decided(told, before, after)
@@ -120,7 +123,7 @@ class Invariants:
         before = self._replicas.get(name, 0)
         if replicas >= before:
             return
-        weight, floor = self._world.gateway.exposed().get(name, 0), told.seen.resource.spec.scaling.floor
+        weight, floor = self._world.exposed().get(name, 0), told.seen.resource.spec.scaling.floor
         if replicas == 0 and floor > 0:
             if weight > 0 or told.exposed.get(name, 0) > 0:
                 self._violated(1, f"{name} is scaled to 0 with a weight of {weight}")
@@ -128,43 +131,49 @@ class Invariants:
                 self._violated(1, f"{name} is scaled to 0 while the Service {self._world.name} selects it")
             if self._world.server.peek(kinds.AUTOSCALER, self._world.namespace, name) is not None:
                 self._violated(2, f"{name} is scaled to 0 before its autoscaler has gone")
-        elif replicas < needed(weight, floor):
+        elif floor > 0 and replicas < needed(weight, floor):
             self._violated(1, f"{name} is scaled to {replicas} with a weight of {weight} and a floor of {floor}")
 
     def _serves_inside(self, name: str) -> bool:
         """Whether callers inside the cluster use this revision by the Service NAME, where another could serve."""
-        world = self._world
-        service = world.server.peek(kinds.SERVICE, world.namespace, world.name)
-        revision = selected(service)
         strategy = ((self._status.get("rollout") or {}).get("policy") or {}).get("strategy")
-        return revision is not None and name == f"{world.name}-{revision}" and strategy != "recreate"
+        return name in self._world.selected() and strategy != "recreate"
 
-    def _autoscaled(self, body: Json) -> None:
+    def _autoscaled(self, told: Told, body: Json) -> None:
         revision = (body["metadata"].get("labels") or {}).get(REVISION_LABEL)
-        rejected = self._status.get("rejectedRevision")
-        running = self._status.get("rollout") or {}
-        serving = (self._status.get("stable") or {}).get("revision")
-        if revision == rejected and rejected not in (running.get("revision"), serving):
+        status = told.plan.status
+        part = [one.revision for one in (status.stable, status.canary) if one is not None]
+        if revision == status.rejected_revision and revision not in part:
             self._violated(2, f"revision {revision} was rolled back and gets an autoscaler")
 
     def _routed(self, told: Told, body: Json) -> None:
-        if body["metadata"]["name"] != self._world.name:
+        route, name = body["metadata"]["name"], self._world.name
+        if route not in (name, self._world.front):
             return
-        after, name = shares(body), self._world.name
-        if sum(after.values()) != 100:
+        after, before = shares(body), self._shares.get(route, {})
+        if not 99 <= sum(after.values()) <= 101:
             self._violated(1, f"the weights are {after}")
-        status = told.seen.resource.status
-        stable = f"{name}-{status.stable.revision}" if status.stable else None
+        self._moved(told, before, after)
+        if told.seen.frozen and before and after != before and _known(before, told.seen.resource.status, name):
+            self._violated(9, f"frozen, and the weights go from {before} to {after}")
+
+    def _chosen(self, told: Told) -> None:
+        """The Service NAME was written: by replicas, that is how requests move."""
+        after = self._world.selected()
+        if self._world.by_replicas:
+            self._moved(told, self._inside, dict.fromkeys(after, 1))
+        self._inside = after
+
+    def _moved(self, told: Told, before: dict[str, int], after: dict[str, int]) -> None:
+        status, name = told.plan.status, self._world.name
+        known = told.seen.resource.status.stable or status.stable
+        stable = f"{name}-{known.revision}" if known else None
         for backend, weight in after.items():
-            if weight <= self._shares.get(backend, 0):
+            if weight <= before.get(backend, 0) or backend in (stable, name):
                 continue
-            revision = backend.removeprefix(f"{name}-")
-            if revision == status.rejected_revision and backend != stable:
+            if backend == f"{name}-{status.rejected_revision}":
                 self._violated(2, f"{backend} was rolled back and gets a weight of {weight}")
-            if backend != stable:
-                self._raised(told, backend, weight, stable)
-        if told.seen.frozen and self._shares and after != self._shares and _known(self._shares, status, name):
-            self._violated(9, f"frozen, and the weights go from {self._shares} to {after}")
+            self._raised(told, backend, weight, stable)
 
     def _raised(self, told: Told, backend: str, weight: int, stable: str | None) -> None:
         """Capacity comes before weight."""
@@ -190,7 +199,7 @@ class Invariants:
         part = {(self._status.get(one) or {}).get("revision") for one in ("stable", "canary")}
         if plural in ("deployments", "services") and revision in part and revision is not None:
             self._violated(6, f"{plural} {body['metadata']['name']} is deleted, and it takes part")
-        if self._world.gateway.exposed().get(body["metadata"]["name"], 0) > 0 and plural in ("deployments", "services"):
+        if self._world.exposed().get(body["metadata"]["name"], 0) > 0 and plural in ("deployments", "services"):
             self._violated(1, f"{plural} {body['metadata']['name']} is deleted while it has weight")
 
     def _decided(self, told: Told, before: Status, after: Status) -> None:
@@ -235,11 +244,19 @@ class Invariants:
 
     def _rejected(self, told: Told, before: Status, after: Status) -> None:
         running, record = after.rollout or before.rollout, self._record
+        ended = after.history[-1] if after.rollout is None and after.history else None
+        if running is None and ended is not None:  # begun and ended in one look
+            policy = told.seen.rollout or told.seen.resource.spec.rollout
+            running = RolloutStatus(
+                revision=ended.revision,
+                state="Starting",
+                started_at=ended.started_at,
+                policy=policy.model_dump(mode="json", by_alias=True),
+            )
         if running is None:
             self._violated(3, f"{after.rejected_revision} is rejected without a rollout")
             return
-        ended = after.rollout is None and after.history
-        reason, now = after.history[-1].reason if ended else running.reason, self._world.now
+        reason, now = ended.reason if ended is not None else running.reason, self._world.now
         waiting = before.rollout.waiting_since if before.rollout else None
         pods = [pod for one in told.seen.revisions.values() for pod in one.pods]
         excuses = {
@@ -284,8 +301,11 @@ class Invariants:
     def _answered(self, after: Status) -> None:
         """No request is handled twice."""
         for one in after.requests:
+            if not one.verb:
+                continue  # nonsense, which does nothing
             entry = one.model_dump(mode="json")
-            if self._answers.setdefault(one.id, entry) != entry:
+            before = self._answers.setdefault(one.id, entry)
+            if before != entry and one.outcome == "Done":
                 self._violated(4, f"request {one.id} was handled twice: {self._answers[one.id]}, {entry}")
         if len({one.id for one in after.requests}) != len(after.requests):
             self._violated(4, "a request stands in the status twice")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ekiben.cluster import kinds
-from ekiben.objects.names import REVISION_LABEL
 
 from .clock import text
 
@@ -98,9 +97,11 @@ class Gateway:
             self._world.later(self.delay, self._take_over, name)
 
     def exposed(self) -> Shares:
-        """Return the largest weight that each Service may have in any proxy now; copies count as well."""
+        """Return the largest weight that each Service may have in any proxy now."""
         found: Shares = {}
         for name in {*self._acknowledged, *self._asked}:
+            if name.endswith("-preview"):
+                continue  # testers'
             specs = [self._acknowledged[name]] if name in self._acknowledged else []
             for body in [*specs, *self._asked.get(name, [])]:
                 for service, weight in shares(body).items():
@@ -127,13 +128,15 @@ class Gateway:
 
 
 def shares(route: Json) -> Shares:
-    """Return Service name -> the largest weight that a rule of the route gives it; a mirror counts as weight."""
+    """Return Service name -> the largest share, per cent, that a rule for everybody gives it."""
     found: Shares = {}
     for rule in route["spec"].get("rules") or ():
-        total = sum(backend.get("weight", 1) for backend in rule.get("backendRefs") or ())
-        for backend in rule.get("backendRefs") or ():
-            weight = backend.get("weight", 1)
-            share = weight if total in (0, 100) else round(100 * weight / total)
+        if any(match.get("headers") for match in rule.get("matches") or ()):
+            continue  # testers'
+        backends = rule.get("backendRefs") or ()
+        total = sum(backend.get("weight", 1) for backend in backends)
+        for backend in backends:
+            share = round(100 * backend.get("weight", 1) / total) if total else 0
             found[backend["name"]] = max(found.get(backend["name"], 0), share)
     return found
 
@@ -146,11 +149,6 @@ def mirrors(route: Json) -> set[str]:
         for entry in rule.get("filters") or ()
         if entry.get("type") == "RequestMirror"
     }
-
-
-def selected(service: Json | None) -> str | None:
-    """Return the revision that a Service selects."""
-    return (service["spec"].get("selector") or {}).get(REVISION_LABEL) if service else None
 
 
 def _generation(parent: Json) -> int:

@@ -17,6 +17,7 @@ from ekiben.objects.names import RESOURCE_LABEL
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.operator.apply import Applier, BlockedError
 from ekiben.operator.gateways import Gateways
+from ekiben.operator.handlers import _OWNED
 from ekiben.operator.metrics import Metrics
 from ekiben.operator.observe import Observer
 from ekiben.operator.queue import Key, WorkQueue
@@ -34,7 +35,7 @@ Json = dict[str, Any]
 
 RESYNC = 60.0
 _BURST = 0.05
-_WATCHED = frozenset(("deployments", "services", "pods", "endpointslices", "horizontalpodautoscalers", "httproutes"))
+_WATCHED = frozenset(kind.plural for kind in _OWNED)
 
 
 @dataclass

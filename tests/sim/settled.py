@@ -9,20 +9,23 @@ from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
 
-from .network import selected, shares
+from .network import shares
+from .process import RESYNC
 
 if TYPE_CHECKING:
     from .story import Story
 
 Json = dict[str, Any]
 
+_REASONS = ("RolledBack", "TrafficFeatureUnsupported", "PolicyUnusable")
+"""Why another revision than the one that is asked for may serve for good."""
 _PATIENCE = 400.0
 _STEP = 20.0
 
 
 def settled(story: Story) -> list[str]:
     """Wait until the rollout is over, and return what is wrong then."""
-    story.advance(5)
+    story.advance(RESYNC + 5)  # whatever the operator has not heard of, it has seen by then
     waited = 0.0
     while waited < _PATIENCE and not story.violations and not _at_rest(story):
         story.advance(_STEP)
@@ -67,20 +70,31 @@ def _problems(story: Story) -> Iterator[str]:
         return
     name = f"{world.name}-{stable.revision}"
     wanted = story.spec["model"]["image"]
-    if stable.image != wanted and status.rejected_revision is None and status.pinned is None:
+    progressing = next(one for one in status.conditions if one.type == "Progressing")
+    if stable.image != wanted and progressing.reason not in _REASONS and status.pinned is None:
         yield f"{stable.image} serves, {wanted} is asked for, and nothing says why"
     deployment = world.server.peek(kinds.DEPLOYMENT, world.namespace, name)
     floor = _floor(story.spec)
     if deployment is None or deployment["spec"]["replicas"] < floor:
         yield f"the stable revision has too few replicas: {deployment and deployment['spec']['replicas']} of {floor}"
-    route = world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.name)
-    if story.spec.get("traffic", {}).get("provider") != "replicaRatio":
-        given = {backend: weight for backend, weight in shares(route).items() if weight} if route else {}
-        if given != {name: 100}:
-            yield f"the route gives {given}"
-        if selected(world.server.peek(kinds.SERVICE, world.namespace, world.name)) != stable.revision:
-            yield f"the Service {world.name} does not select the stable revision"
+    yield from _ways(story, name)
     yield from _leftovers(story, name)
+
+
+def _ways(story: Story, name: str) -> Iterator[str]:
+    """All ways in lead to the stable revision, and the provider before has left nothing."""
+    world, traffic = story.world, story.spec.get("traffic", {})
+    if world.selected() != {name: 100}:
+        yield f"the Service {world.name} selects {world.selected()}"
+    own = world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.name)
+    front = world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.front)
+    if "httpRoute" in traffic or traffic.get("provider") == "replicaRatio":
+        if own is not None:
+            yield "a route of ekiben's own is left"
+    elif own is None or {backend: weight for backend, weight in shares(own).items() if weight} != {name: 100}:
+        yield f"the route gives {shares(own) if own else None}"
+    if front is not None and shares(front) != {world.name: 100}:
+        yield f"the user's route was not put back: {shares(front)}"
 
 
 def _leftovers(story: Story, name: str) -> Iterator[str]:

@@ -68,6 +68,10 @@ def whole(rng: Random) -> Json:
     spec: Json = {"model": model(VERSIONS[0]), "rollout": rollout(rng)}
     if rng.random() < 0.7:
         spec["scaling"] = scaling(rng)
-    if rng.random() < 0.15:
-        spec["traffic"] = {"provider": "replicaRatio"}
+    spec["traffic"] = traffic(rng)
     return spec
+
+
+def traffic(rng: Random) -> Json:
+    """Return a spec.traffic: each of the three ways."""
+    return rng.choices(({}, {"provider": "replicaRatio"}, {"httpRoute": "front"}), (6, 2, 2))[0]

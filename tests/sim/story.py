@@ -32,8 +32,8 @@ Json = dict[str, Any]
 # How often a turn is made in a state where nothing asks for another one in particular.
 _EVERYWHERE: dict[str, int] = {
     "new": 10, "back": 6, "policy": 5, "size": 4, "pause": 6, "path": 1, "provider": 1, "ask": 12, "ask_oddly": 3,
-    "freeze": 4, "remove": 1, "lose_child": 5, "change_child": 4, "lose_status": 4, "trouble": 6, "breaks": 8,
-    "kill": 4, "recover": 6, "opinion": 8, "silence": 5, "traffic": 4, "counters": 3, "load": 2, "dies": 4,
+    "freeze": 4, "front": 1, "remove": 1, "lose_child": 5, "change_child": 4, "lose_status": 4, "trouble": 6,
+    "breaks": 8, "kill": 4, "recover": 6, "opinion": 8, "silence": 5, "traffic": 4, "counters": 3, "load": 2, "dies": 4,
     "dies_writing": 4, "fails": 4, "slow": 2, "deaf": 2, "stale": 2, "second": 2,
 }  # fmt: skip
 _TURNS: dict[str, Turn] = {name: getattr(turns, name) for name in _EVERYWHERE}
@@ -111,6 +111,7 @@ class Story:
             nature.verdict = self.rng.choices(("good", "bad", "unsure"), (6, 2, 2))[0]
             nature.judged_after = self.rng.choice((2.0, 6.0))
         self.world.gateway.delay = self.rng.choice((0.05, 0.5, 2.0))
+        self.world.open_front()
         self.create_again()
         if self.rng.random() < 0.9:
             self.advance(12)
@@ -154,6 +155,8 @@ class Story:
         world.senses.traffic = world.senses.counters = True
         world.senses.since = world.now
         world.gateway.wake()
+        if world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.front) is None:
+            turns.front(self)
         self.advance(15)
         self._unpause()
         problems = settled(self)
@@ -162,7 +165,8 @@ class Story:
 
     def _unpause(self) -> None:
         rollout = {key: value for key, value in self.spec["rollout"].items() if key != "paused"}
-        turns._apply(self, rollout=rollout)
+        size = {} if self.spec.get("scaling", {}).get("replicas") == 0 else self.spec.get("scaling", {})
+        turns._apply(self, rollout=rollout, scaling=size)
         if self.world.status.get("paused"):
             turns._ask(self, "resume")
 
@@ -170,7 +174,7 @@ class Story:
         """Leave nothing behind in this process."""
         for process in self._processes:
             process.kill()
-        self.loop.advance(self.loop.passed)
+        self.loop.advance(self.loop.passed + 1)
         self.loop.close()
 
     def outcome(self) -> Outcome:

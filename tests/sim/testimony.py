@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 from ekiben.api.status import MetricEvidence
 from ekiben.operator.queue import Key, WorkQueue
-from ekiben.operator.routes import acknowledged
+from ekiben.operator.traffic import observed
 from ekiben.operator.world import World as Seen
 from ekiben.rollout.observation import Drain, Evidence
-
-from .network import mirrors, shares
 
 if TYPE_CHECKING:
     from .world import World
@@ -52,6 +50,8 @@ class Testimony:
         self._until = 0.0
         self._exposed_since: float | None = None
         self._share = (0, False)
+        self._baseline = True
+        """The stable revision has pods to compare with."""
         self._quiet: dict[str, float] = {}
 
     async def follow(self, key: Key, seen: Seen, now: float) -> None:
@@ -66,6 +66,7 @@ class Testimony:
             self._began, self._exposed_since, self._share = now, None, (0, False)
             self._counted = _restored(rollout.evidence, rollout.revision)
         self._count(now)
+        self._baseline = bool(seen.pods.get(stable.revision))
         share = self._acknowledged(seen)
         if share != self._share:
             self._share = share
@@ -76,10 +77,10 @@ class Testimony:
                     self._world.later(wait, self._wake, key)
 
     def _acknowledged(self, seen: Seen) -> tuple[int, bool]:
-        if seen.route is None or not acknowledged(seen.route)[0]:
+        route = observed.route(seen)
+        if route is None or not route.acknowledged:
             return (0, False)
-        name = f"{seen.resource.metadata.name}-{self._canary}"
-        return (shares(seen.route).get(name, 0), name in mirrors(seen.route))
+        return ((route.actual or route.weights).get(self._canary, 0), route.mirror == self._canary)
 
     def _wake(self, key: Key) -> None:
         if self._canary:
@@ -90,7 +91,7 @@ class Testimony:
         senses = self._world.senses
         if self._exposed_since is not None and senses.traffic and senses.counters:
             start = max(self._exposed_since + _SETTLE, senses.since + _SETTLE, self._until)
-            if self._share[0] < 100:
+            if self._share[0] < 100 and self._baseline:
                 self._counted += max(0.0, now - start)
         self._until = now
 
@@ -102,12 +103,12 @@ class Testimony:
         self._count(now)
         exposed = self._exposed_since is not None
         problem = ""
-        if exposed and not senses.counters and now - senses.since >= _STALE:
+        if exposed and ((not senses.counters and now - senses.since >= _STALE) or not self._baseline):
             problem = "StaleMetrics"
         elif exposed and not senses.traffic and now - max(senses.since, self._exposed_since or 0) >= _NO_TRAFFIC:
             problem = "NoTraffic"
         fresh = exposed and now - max(self._exposed_since or now, senses.since) > _SETTLE
-        usable = fresh and senses.traffic and senses.counters and self._counted > 0
+        usable = fresh and senses.traffic and senses.counters and self._baseline and self._counted > 0
         judged = self._counted >= nature.judged_after
         verdicts = {"good": "NotWorse", "bad": "Regressed"}
         verdict = verdicts.get(nature.verdict, "Unknown") if judged else "Unknown"
@@ -128,7 +129,7 @@ class Testimony:
         """Return what is known about requests still on their way."""
         if not self._canary:
             return {}
-        known, exposed = self._world.senses.counters, self._world.gateway.exposed()
+        known, exposed = self._world.senses.counters, self._world.exposed()
         for name in (self._canary, self._stable):
             if exposed.get(f"{self._world.name}-{name}", 0):
                 self._quiet.pop(name, None)

@@ -56,14 +56,13 @@ def pause(story: Story) -> str | None:
 
 
 def path(story: Story) -> str | None:
-    if story.spec.get("traffic", {}).get("provider") == "replicaRatio":
+    if story.spec["traffic"].get("provider") == "replicaRatio":
         return None
-    return _apply(story, traffic={"path": story.rng.choice(("/", "/models/iris"))})
+    return _apply(story, traffic={**story.spec["traffic"], "path": story.rng.choice(("/", "/models/iris"))})
 
 
 def provider(story: Story) -> str | None:
-    present = story.spec.get("traffic", {}).get("provider", "gatewayAPI")
-    return _apply(story, traffic={"provider": "gatewayAPI" if present == "replicaRatio" else "replicaRatio"})
+    return _apply(story, traffic=specs.traffic(story.rng))
 
 
 def ask(story: Story) -> str | None:
@@ -84,6 +83,16 @@ def ask_oddly(story: Story) -> str | None:
         return None
     text = rng.choice(story.asked[-5:])
     return _annotate(story, text)
+
+
+def front(story: Story) -> str | None:
+    """Delete the user's own route, or make it again."""
+    world = story.world
+    if world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.front) is None:
+        world.open_front()
+        return "the user's route is there again"
+    world.server.remove(kinds.HTTP_ROUTE, world.namespace, world.front)
+    return "the user's route is deleted"
 
 
 def freeze(story: Story) -> str | None:
@@ -333,6 +342,7 @@ def _child(story: Story) -> tuple[Kind, Json] | None:
         (kind, body)
         for kind in _CHILDREN
         for body in server.all(kind)
+        if body["metadata"].get("ownerReferences")
         if (body["metadata"].get("labels") or {}).get(REVISION_LABEL) in (None, *part)
     ]
     return story.rng.choice(found) if found else None

@@ -71,7 +71,7 @@ class Workloads:
     def heal(self) -> None:
         """Whatever was wrong with pods is over: they start anew."""
         for pod in list(self._world.server.all(kinds.POD)):
-            if pod["metadata"].get("deletionTimestamp") is None and not _ready(pod):
+            if pod["metadata"].get("deletionTimestamp") is None and not is_ready(pod):
                 self._world.later(self._world.rng.uniform(1, 3), self._well, pod["metadata"]["name"])
 
     def _sync(self, name: str) -> None:
@@ -83,11 +83,11 @@ class Workloads:
         pods = [pod for pod in self.pods_of(name) if pod["metadata"].get("deletionTimestamp") is None]
         wanted = int(body["spec"].get("replicas", 1))
         surplus = len(pods) - wanted
-        for pod in sorted(pods, key=_ready)[: max(0, surplus)]:
+        for pod in sorted(pods, key=is_ready)[: max(0, surplus)]:
             self.end(pod)
         for _ in range(-surplus):
             self._start(body)
-        self._report(body, wanted, sum(map(_ready, pods)))
+        self._report(body, wanted, sum(map(is_ready, pods)))
 
     def _report(self, body: Json, wanted: int, ready: int) -> None:
         status = {"observedGeneration": body["metadata"]["generation"], "replicas": wanted, "readyReplicas": ready}
@@ -132,7 +132,7 @@ class Workloads:
 
     def _well(self, name: str) -> None:
         pod = self._living(name)
-        if pod is None or _ready(pod):
+        if pod is None or is_ready(pod):
             return
         nature = self._world.nature(pod["spec"]["containers"][0]["image"])
         if nature.trouble in ("", "memory"):
@@ -174,7 +174,8 @@ class Workloads:
             self._world.server.remove(kinds.POD, self._world.namespace, name)
 
 
-def _ready(pod: Json) -> bool:
+def is_ready(pod: Json) -> bool:
+    """Whether a pod says that it is ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ekiben.api.base import API_VERSION, KIND
 from ekiben.cluster import kinds
 from ekiben.cluster.kinds import Kind
+from ekiben.objects.names import RESOURCE_LABEL, REVISION_LABEL
 
 from .apiserver import ApiServer, target
 from .autoscaling import Autoscalers
@@ -17,7 +18,7 @@ from .network import Endpoints, Gateway, gateway_body
 from .patches import merge
 from .schema import NAMESPACE, Info
 from .testimony import Senses
-from .workloads import Nature, Workloads
+from .workloads import Nature, Workloads, is_ready
 
 Json = dict[str, Any]
 Watcher = Callable[[str, Info, Json], None]
@@ -30,6 +31,8 @@ class World:
 
     namespace = "shop"
     name = "iris"
+    front = "front"
+    """Name of the user's own HTTPRoute."""
 
     def __init__(self, loop: VirtualLoop, rng: random.Random) -> None:
         self.loop = loop
@@ -72,6 +75,44 @@ class World:
             found = self.natures[image] = Nature()
         return found
 
+    def exposed(self) -> dict[str, int]:
+        """Return the Service of each revision -> the largest share of anybody's requests that it may get now.
+
+        Who asks the Service NAME gets what it selects; of several revisions each by its ready pods.
+        """
+        found = {name: weight for name, weight in self.gateway.exposed().items() if name != self.name}
+        by_front = self.gateway.exposed().get(self.name, 0) if "httpRoute" in self.traffic else 0
+        for name, share in self.selected().items():
+            found[name] = max(found.get(name, 0), share if self.by_replicas else share * by_front // 100)
+        return found
+
+    @property
+    def traffic(self) -> Json:
+        """spec.traffic, as it is."""
+        found: Json = ((self.resource or {}).get("spec") or {}).get("traffic") or {}
+        return found
+
+    @property
+    def by_replicas(self) -> bool:
+        """Whether the Service NAME is how requests come."""
+        return self.traffic.get("provider") == "replicaRatio"
+
+    def selected(self) -> dict[str, int]:
+        """Return the Service of each revision -> its share of what the Service NAME selects."""
+        service = self.server.peek(kinds.SERVICE, self.namespace, self.name)
+        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        if REVISION_LABEL in selector:
+            return {f"{self.name}-{selector[REVISION_LABEL]}": 100}
+        if RESOURCE_LABEL not in selector:
+            return {}
+        ready = Counter(
+            f"{self.name}-{pod['metadata']['labels'][REVISION_LABEL]}"
+            for pod in self.server.all(kinds.POD)
+            if is_ready(pod) and pod["metadata"].get("deletionTimestamp") is None
+        )
+        total = sum(ready.values())
+        return {name: max(1, 100 * count // total) for name, count in ready.items()}
+
     # The resource, as people write it.
 
     @property
@@ -88,6 +129,14 @@ class World:
         """Make the resource."""
         meta = {"name": self.name, "namespace": self.namespace}
         self.server.put(kinds.MODEL_DEPLOYMENT, {"metadata": meta, "spec": spec}, PEOPLE)
+
+    def open_front(self) -> None:
+        """Make the user's own HTTPRoute, with the Service NAME as a backend."""
+        rules = [{"backendRefs": [{"name": self.name, "port": 80}]}]
+        parents = [{"name": "ekiben", "namespace": "ekiben-gateway"}]
+        meta = {"name": self.front, "namespace": self.namespace}
+        spec = {"parentRefs": parents, "hostnames": ["iris.example.com"], "rules": rules}
+        self.server.put(kinds.HTTP_ROUTE, {"metadata": meta, "spec": spec}, PEOPLE)
 
     def edit(self, spec: Json) -> None:
         """Replace the spec."""
@@ -153,8 +202,3 @@ class World:
         if any(kind is not kinds.POD for kind, *_ in found):
             self._collecting = True
             self.later(0.5, self._collect)
-
-
-def body_of(name: str, **fields: Any) -> Json:
-    """Return a ModelDeployment as people write it."""
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, **fields}
