@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 _FULL, _HALF, _REST = "━", "╸", "╺"
-_GROUND = "grey30"
+_GROUND = "bright_black"
 
 
 def bar(value: float, width: int, colour: str) -> Text:
