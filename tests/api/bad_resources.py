@@ -181,6 +181,18 @@ BAD = {
     ),
     "a route in another namespace": ({"traffic": {"httpRoute": "shop/route"}}, "write the name of an object"),
     "no time for a request": ({"traffic": {"timeout": "0s"}}, "traffic.timeout is between 1s and 1h"),
+    "ports of a runtime that has its own": (
+        {"model": {"runtime": "triton", "server": {"port": 8000}}},
+        "model.server is of runtime http: the other runtimes have ports and paths of their own",
+    ),
+    "a metrics path with a query": (
+        {"model": {"runtime": "http", "server": {"metricsPath": "/metrics?all=1"}}},
+        "write an absolute path without a query",
+    ),
+    "a query instead of its name": (
+        {"rollout": {"analysis": {"metrics": [{"name": "rate(orders_total[5m])"}]}}},
+        "write the name of a query that the operator's configuration defines",
+    ),
     "a day for a request": ({"traffic": {"timeout": "24h"}}, "traffic.timeout is between 1s and 1h"),
 }
 
