@@ -13,13 +13,13 @@ from ekiben.cluster.errors import ForbiddenError
 FREEZE_ANNOTATION = f"{GROUP}/freeze"
 
 _log = logging.getLogger(__name__)
-_GOOD_FOR = 3.0
+_GOOD_FOR = 1.0
 _MOST = 1000
 _LONGEST = 500
 
 
 class Freezes:
-    """Reads namespaces, each at most every 3 s: all resources of a namespace share one."""
+    """Reads namespaces, each at most every second: all resources of a namespace share one."""
 
     def __init__(self, cluster: Cluster, everywhere: str) -> None:
         self._cluster = cluster
