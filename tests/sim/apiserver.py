@@ -58,6 +58,9 @@ class Stored:
     body: Json
     """Never changed in place."""
     owners: ownership.Owners
+    api_version: str
+    shown: bool
+    """Whether its managed fields are in what is read."""
     packed: bytes | None = None
 
     def copy(self) -> Json:
@@ -65,9 +68,13 @@ class Stored:
         return unpack(self.pack())
 
     def pack(self) -> bytes:
-        """Return the object in a form that is quick to copy."""
+        """Return the object, with its managed fields, in a form that is quick to copy."""
         if self.packed is None:
-            self.packed = marshal.dumps(self.body, 2)
+            body = self.body
+            if self.owners and self.shown:
+                meta = {**body["metadata"], "managedFields": ownership.managed_fields(self.owners, self.api_version)}
+                body = {**body, "metadata": meta}
+            self.packed = marshal.dumps(body, 2)
         return self.packed
 
 
@@ -118,8 +125,8 @@ class ApiServer:
     clock: Callable[[], str]
     """The time as RFC 3339 text."""
     listener: Listener = lambda _event, _info, _body: None
-    shows_managed_fields: bool = False
-    """Whether metadata.managedFields is in what is read: it costs time."""
+    shows_managed_fields: bool = True
+    """Whether metadata.managedFields is in what is read."""
     missing: set[str] = field(default_factory=set)
     """Plurals of kinds that are not installed."""
     stores: dict[str, dict[Name, Stored]] = field(default_factory=dict)
@@ -343,6 +350,7 @@ class ApiServer:
         stored = self.store(info.kind).get(where.key)
         version = (config.get("metadata") or {}).pop("resourceVersion", "")
         live = stored.copy() if stored else {"metadata": {"name": where.name}}
+        live["metadata"].pop("managedFields", None)
         if version and stored is not None and version != live["metadata"]["resourceVersion"]:
             raise _conflict(where, "the object has been modified; please apply your changes to the latest version")
         owners = stored.owners if stored else {}
@@ -356,7 +364,7 @@ class ApiServer:
         if stored is None:
             self._create(where, merged, manager)
             made = self._stored(where)
-            made.owners = after
+            made.owners, made.packed = after, None
             return self._answer(where, made)
         info.default(merged)
         merged["metadata"] = {**merged["metadata"], **_identity(stored.body["metadata"])}
@@ -397,7 +405,7 @@ class ApiServer:
     def _keep(self, info: Info, key: Name, body: Json, owners: ownership.Owners, event: str) -> Stored:
         self.version += 1
         body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
-        stored = self.store(info.kind)[key] = Stored(body, owners)
+        stored = self.store(info.kind)[key] = Stored(body, owners, info.kind.api_version, self.shows_managed_fields)
         self.listener(event, info, body)
         return self.store(info.kind).get(key, stored)
 

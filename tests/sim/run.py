@@ -22,6 +22,8 @@ class Sum:
     histories: int = 0
     looks: int = 0
     writes: int = 0
+    cpu: float = 0.0
+    """Seconds of processor time."""
     taken: Counter[Transition] = field(default_factory=Counter)
     violations: list[tuple[int, list[str]]] = field(default_factory=list)
 
@@ -30,6 +32,7 @@ class Sum:
         self.histories += other.histories
         self.looks += other.looks
         self.writes += other.writes
+        self.cpu += other.cpu
         self.taken.update(other.taken)
         self.violations += other.violations
 
@@ -74,11 +77,12 @@ def _parts(histories: int, seed: int, workers: int) -> Iterator[Sum]:
 
 
 def _chunk(seeds: tuple[int, int]) -> Sum:
-    total = Sum()
+    total, started = Sum(), time.process_time()
     for seed in range(*seeds):
         found = one(seed)
         violations = [(seed, found.violations)] if found.violations else []
-        total.add(Sum(1, found.looked, found.writes, found.looks.taken, violations))
+        total.add(Sum(1, found.looked, found.writes, taken=found.looks.taken, violations=violations))
+    total.cpu = time.process_time() - started
     return total
 
 
@@ -91,7 +95,8 @@ def _report(total: Sum, seconds: float, least: int) -> int:
     rare = [transition for transition, count in counts.items() if count < least]
     print(
         f"{total.histories} histories, {total.looks} looks, {total.writes} writes in {seconds:.0f} s "
-        f"({total.histories / seconds:.1f} histories/s): {len(total.violations)} violations"
+        f"({total.histories / seconds:.1f} histories/s, {total.cpu / max(1, total.histories):.3f} s of processor time "
+        f"each): {len(total.violations)} violations"
     )
     if total.violations:
         print("show one with: python -m tests.sim --replay SEED")

@@ -13,7 +13,7 @@ from tests.sim.semantics import Api  # noqa: E402
 
 @pytest.fixture
 def api() -> Api:
-    server = ApiServer(clock=lambda: "2026-01-01T00:00:00Z", shows_managed_fields=True)
+    server = ApiServer(clock=lambda: "2026-01-01T00:00:00Z")
     server.put(NAMESPACE, {"metadata": {"name": "semantics"}})
 
     async def collect() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 Path = tuple[str, ...]
@@ -34,14 +35,19 @@ def keys_of(name: str, items: list[Any]) -> tuple[str, ...] | None:
     """Return the keys by which the items of a list are told apart; None where it is only written as a whole."""
     candidates = _PORT_KEYS if name == "ports" else (_KEYS.get(name, ()),)
     for keys in candidates:
-        if keys and all(isinstance(item, Mapping) and all(key in item for key in keys) for item in items):
+        if keys and all(isinstance(item, dict) and all(key in item for key in keys) for item in items):
             return keys
     return None
 
 
 def key_element(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """Return the element of a path that leads to an item of a list."""
-    return "k:" + json.dumps({key: item[key] for key in sorted(keys)}, separators=(",", ":"))
+    return _element(tuple(sorted((key, item[key]) for key in keys)))
+
+
+@lru_cache(maxsize=4096)
+def _element(pairs: tuple[tuple[str, Any], ...]) -> str:
+    return "k:" + json.dumps(dict(pairs), separators=(",", ":"))
 
 
 def words(path: Path) -> str:

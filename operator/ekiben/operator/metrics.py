@@ -72,8 +72,7 @@ class Metrics:
 
     def tell(self, key: Key, status: Status) -> None:
         """Show a resource's status."""
-        self._phases[key] = status.phase
-        self._count_phases()
+        self._note_phase(key, status.phase)
         self.weight.labels(*key).set(status.canary.weight if status.canary else 0)
         metrics = status.verdict.metrics if status.verdict and status.rollout else []
         for metric in metrics:
@@ -85,8 +84,7 @@ class Metrics:
 
     def blocked(self, key: Key) -> None:
         """Show a resource that cannot be carried out."""
-        self._phases[key] = Phase.DEGRADED
-        self._count_phases()
+        self._note_phase(key, Phase.DEGRADED)
 
     def forget(self, key: Key) -> None:
         """Remove the series of a resource that is gone."""
@@ -104,6 +102,11 @@ class Metrics:
         for name in names:
             self.evidence.remove(*key, name, "regressed")
             self.evidence.remove(*key, name, "not_worse")
+
+    def _note_phase(self, key: Key, phase: Phase) -> None:
+        if self._phases.get(key) is not phase:
+            self._phases[key] = phase
+            self._count_phases()
 
     def _count_phases(self) -> None:
         counts = Count(self._phases.values())

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
+from ekiben.api.policy import in_force
 from ekiben.api.rollout import Rollout
-from ekiben.api.status import HistoryEntry, Phase, RevisionStatus, RolloutStatus, Status
+from ekiben.api.status import Phase, Status
 from ekiben.api.traffic import Provider
 
-from . import times
 from .observation import Observation, Revision, Target
 from .plan import Action, Event, Plan
-
-_HISTORY = 20
 
 
 class Draft:
@@ -30,6 +26,7 @@ class Draft:
         self.phase = Phase.PENDING
         self.hold_reason = ""
         self.hold_message = ""
+        self._policy: tuple[dict[str, Any], Rollout] | None = None
 
     @property
     def target(self) -> Target:
@@ -59,11 +56,10 @@ class Draft:
         running = self.status.rollout
         if running is None or not running.policy:
             return self.spec_rollout
-        try:
-            return Rollout.model_validate(running.policy)
-        except ValidationError:
-            # Written by a newer operator, before a downgrade in mid-rollout.
-            return self.spec_rollout
+        # To read it costs more than all else in a look, and it is asked for a dozen times.
+        if self._policy is None or self._policy[0] is not running.policy:
+            self._policy = (running.policy, in_force(running, self.spec_rollout))
+        return self._policy[1]
 
     @property
     def by_replicas(self) -> bool:
@@ -108,20 +104,6 @@ class Draft:
     def hold(self, reason: str, message: str) -> None:
         """Say why the rollout does not go on."""
         self.hold_reason, self.hold_message = reason, message
-
-    def close(self, outcome: str, revision: RevisionStatus, rollout: RolloutStatus) -> None:
-        """Write the end of a rollout into the history and forget the rollout."""
-        entry = HistoryEntry(
-            revision=revision.revision,
-            number=revision.number,
-            image=revision.image,
-            outcome=outcome,
-            reason=rollout.reason or outcome,
-            message=rollout.message[:2048],
-            started_at=rollout.started_at,
-            ended_at=times.text(self.now),
-        )
-        self.update(history=[*self.status.history, entry][-_HISTORY:], rollout=None, canary=None)
 
     def plan(self) -> Plan:
         """Return the finished plan."""
