@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 from tests.cli.drive import V, ask, look
 from tests.cli.fake import Api, FakePlace
-from tests.cli.statuses import COMMANDS, NOW, POLICY, STATES, at, canary, one, resource
+from tests.cli.statuses import COMMANDS, NOW, POLICY, STATES, at, canary, errors, one, resource
 from tests.rollout.world import serving
 
 from ekiben.api.request import Verb
@@ -23,7 +23,7 @@ from ekiben.cli.seen import seen
 
 T = NOW.timestamp()
 AT_20 = "at 20 % of the requests"
-UNUSABLE = "Without usable evidence nothing is promoted or rolled back."
+UNUSABLE = "Until there is usable evidence, the requests decide nothing."
 
 
 def story(state: str, revision: str = "") -> Story:
@@ -215,6 +215,14 @@ def test_the_numbers_are_told_as_counts_and_as_a_share_of_what_decides() -> None
     shown = text(told)
     assert "104 % of what rolls it back" in shown
     assert "took longer than 250 ms" in shown
+
+
+def test_a_business_metric_is_told_by_its_name() -> None:
+    orders = errors(31, 1204, 40, 4816, 0.4, 0.1) | {"name": "orders"}
+    status = STATES["step"]["status"]
+    verdict = status["verdict"] | {"metrics": [orders]}
+    told = tell(seen(resource(status | {"verdict": verdict})), T, COMMANDS)
+    assert told.figures[0].text == "orders: 31 of 1,204 for revision 3 (2.6 %); for revision 2, 40 of 4,816 (0.8 %)."
 
 
 def test_what_each_step_showed() -> None:

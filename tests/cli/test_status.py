@@ -141,6 +141,20 @@ def test_json_and_yaml(run: Any) -> None:
     assert json.loads(run(secret, "-o", "json").output) == [found]
 
 
+def test_watched_into_a_pipe_it_prints_each_change(run: Any) -> None:
+    class Changing(Api):
+        async def get(self, *arguments: Any) -> dict[str, Any]:
+            self.reads = getattr(self, "reads", 0) + 1
+            if self.reads > 3:
+                raise KeyboardInterrupt
+            states = ["step", "promoting", "promoted"]
+            self.resource = STATES[states[self.reads - 1]]
+            return await super().get(*arguments)
+
+    shown = run(Changing(STATES["step"]), "iris", "-w").output
+    assert shown.index("● Canary") < shown.index("● Promoting") < shown.index("● Stable")
+
+
 def test_a_resource_of_another_version_is_told_in_plain_words(run: Any) -> None:
     result = run(Api({**STATES["step"], "status": {"phase": "Levitating"}}), "iris")
     assert result.exit_code == 1

@@ -48,7 +48,8 @@ def _sentence(one: MetricEvidence, new: str, old: str) -> str:
     elif one.name == "latency":
         what = f"answers of {new} took longer than {seconds(one.boundary or 0.0)}"
     else:
-        what = f"requests to {new} missed {one.name}"
+        text = f"{one.name}: {canary[0]} for {new} {canary[1]}"
+        return f"{text}; for {old}, {stable[0]} {stable[1]}." if one.stable_requests else f"{text}."
     text = f"{canary[0]} {what} {canary[1]}"
     return f"{text}; of {old}'s, {stable[0]} {stable[1]}." if one.stable_requests else f"{text}."
 

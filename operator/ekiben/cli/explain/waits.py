@@ -81,7 +81,7 @@ def _held(seen: Seen, running: RolloutStatus) -> Wait | None:
         return None
     deadline = _deadline(seen, running)
     if usable is not None and usable.status == "False" and usable.reason == progressing.reason:
-        text = f"{words.sentence(progressing.message)} Without usable evidence nothing is promoted or rolled back."
+        text = f"{words.sentence(progressing.message)} Until there is usable evidence, the requests decide nothing."
         return Wait(text, *deadline)
     if progressing.reason == "AwaitingEvidence":
         return Wait("No request has been counted at this weight yet.", *deadline)

@@ -70,6 +70,16 @@ class _Show:
         return [seen(raw) for raw in await cluster.list(kinds.MODEL_DEPLOYMENT, where)]
 
     async def _watch(self, cluster: Cluster, console: Console, found: list[Seen]) -> None:
+        if console.is_terminal:
+            await self._live(cluster, console, found)
+        while True:
+            console.print(self._view(found, live=True))
+            before, found = found, await self._read(cluster)
+            while found == before:
+                await asyncio.sleep(_EVERY)
+                found = await self._read(cluster)
+
+    async def _live(self, cluster: Cluster, console: Console, found: list[Seen]) -> None:
         read_at, trouble = time.monotonic(), ""
         with Live(self._view(found, live=True), console=console, auto_refresh=False) as live:
             while True:

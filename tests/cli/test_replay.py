@@ -1,0 +1,127 @@
+"""`ekiben replay`: what it prints and draws, from past data made up for the purpose."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from tests.signals.test_replay import recorded
+
+from ekiben.cli.main import cli
+from ekiben.cli.replay import command
+from ekiben.cli.seen import Seen, seen
+from ekiben.signals.counters import MetricsError, Trouble
+
+DECISION = {"at": "1970-01-01T00:16:00Z", "revision": "bbbbbbbb", "number": 2, "decision": "WeightRaised", "weight": 10}
+HISTORY = {
+    "revision": "bbbbbbbb", "number": 2, "image": "x:2", "outcome": "RolledBack", "reason": "ErrorRateRegressed",
+    "message": "m", "startedAt": "1970-01-01T00:15:00Z", "endedAt": "1970-01-01T00:25:00Z",
+}  # fmt: skip
+
+
+def resource(**status) -> Seen:
+    raw = {"metadata": {"name": "iris", "namespace": "shop", "uid": "u"}, "spec": {"model": {"image": "x:2"}}}
+    return seen({**raw, "status": {"observedGeneration": 1, **status}})
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """A cluster and a Prometheus that say what a test puts here."""
+    said = {"seen": resource(decisions=[DECISION], history=[HISTORY]), "recorded": recorded(errors=0.2)}
+
+    class Nothing:
+        async def __aenter__(self):
+            return None
+
+        async def __aexit__(self, *_):
+            pass
+
+    async def read(_cluster, _namespace, _name):
+        return said["seen"]
+
+    async def download(*_):
+        if isinstance(said["recorded"], Exception):
+            raise said["recorded"]
+        return said["recorded"]
+
+    monkeypatch.setattr(command.Place, "cluster", lambda _: Nothing())
+    monkeypatch.setattr(command.places, "read", read)
+    monkeypatch.setattr(command, "download", download)
+    return said
+
+
+def run(*arguments):
+    base = ["replay", "iris", "-n", "shop", "--prometheus", "http://127.0.0.1:9"]
+    return CliRunner().invoke(cli, [*base, *arguments], env={"COLUMNS": "100"})
+
+
+def test_it_tells_what_would_have_been_decided_and_what_was(world):
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "revision 2 (bbbbbbbb) against revision 22222222" in result.output
+    assert "regressed: it would have been rolled back" in result.output
+    assert "In fact: RolledBack (ErrorRateRegressed)" in result.output
+    assert "errors: not worse" in result.output
+    assert "█" in result.output
+    assert max(len(line) for line in result.output.splitlines() if "█" in line) <= 100
+
+
+def test_without_the_ledger_the_share_is_inferred_and_said(world):
+    world["seen"] = resource()
+    world["recorded"] = recorded(errors=0.01)
+    result = run()
+    assert "not worse: from here on it could have been promoted" in result.output
+    assert "does not remember the weights" in " ".join(result.output.split())
+
+
+def test_another_policy_may_be_tried(world, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("kind: RolloutPolicy\nspec: {rollout: {analysis: {errorTolerance: 100}}}\n")
+    result = run("--policy", str(policy))
+    assert "regressed: it would" not in result.output
+    policy.write_text("spec: {rollout: {analysis: {errorTolerance: low}}}\n")
+    result = run("--policy", str(policy))
+    assert result.exit_code == 1
+    assert "spec.rollout.analysis.errorTolerance" in result.output
+    policy.write_text("spec: {}\n")
+    assert "no ModelDeployment or RolloutPolicy" in run("--policy", str(policy)).output
+
+
+def test_a_picture_is_drawn(world, tmp_path):
+    assert run("--png", str(tmp_path / "evidence.png")).exit_code == 0
+    assert (tmp_path / "evidence.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_for_programs(world):
+    data = json.loads(run("-o", "json").output)
+    assert data["canary"] == "revision 2 (bbbbbbbb)"
+    assert data["regressedAt"] is not None
+    assert data["notWorseAt"] is None
+    assert len(data["looks"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--since", "yesterday"), "neither a span such as 90m nor a time"),
+        (("--since", "5m", "--until", "10m"), "is not before"),
+        (("--revision", "zzzzzzzz"), "Prometheus has samples of 22222222, bbbbbbbb"),
+        (("--revision", "2", "--against", "2"), "not compared with itself"),
+        (("--prometheus", "nonsense"), "--prometheus cannot be used"),
+    ],
+)
+def test_what_cannot_be_replayed_says_why(world, arguments, words):
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert words in " ".join(result.output.split())
+
+
+def test_a_server_that_is_away_is_said(world):
+    world["recorded"] = MetricsError(Trouble.SOURCE_DOWN, "Prometheus at http://127.0.0.1:9 answered 502")
+    result = run()
+    assert result.exit_code == 1
+    assert "answered 502" in result.output
+
+
+def test_one_revision_alone_is_not_enough(world):
+    world["recorded"].pods = {name: pod for name, pod in world["recorded"].pods.items() if "bbbb" in name}
+    assert "samples of 1 revision(s)" in " ".join(run().output.split())
