@@ -34,6 +34,9 @@ _COMMANDS: dict[str, _Entry] = {
         _SEE, "ekiben.cli.explain", "explain", "Why a rollout went as it did, in plain words.", "operator"
     ),
     "history": _Entry(_SEE, "ekiben.cli.history", "history", "Every rollout, and how it ended.", "operator"),
+    "replay": _Entry(
+        _SEE, "ekiben.cli.replay", "replay", "What a policy would have decided on past data in Prometheus.", "operator"
+    ),
     "approve": _Entry(_STEER, _REQUESTS, "approve", "Let a step that waits for approval be left.", "operator"),
     "promote": _Entry(_STEER, _REQUESTS, "promote", "Give the new revision all requests now.", "operator"),
     "skip": _Entry(_STEER, _REQUESTS, "skip", "Leave the present step now.", "operator"),

@@ -26,7 +26,7 @@ from .tally import tally
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # What tells one scraper of a pod from another: a second job, or the second of a pair of servers.
 _SCRAPER = ("job", "instance", "prometheus", "prometheus_replica", "replica", "cluster")
-_UP = "up"
+UP = "up"
 _WINDOW = 10
 """Intervals that are looked back: more than lie between two readings, since a reading may fail."""
 _STALE = 3
@@ -92,7 +92,7 @@ class PrometheusSource:
     async def _ask(self, namespace: str, runtime: Runtime, pods: Iterable[ScrapeTarget]) -> Mapping[str, list[Series]]:
         families = [name for dialect in DIALECTS[runtime] for name in dialect.families]
         matchers = (
-            one_of("__name__", [_UP, *families]),
+            one_of("__name__", [UP, *families]),
             Matcher(self._names.namespace, namespace),
             one_of(self._names.pod, (pod.name for pod in pods)),
         )
@@ -160,6 +160,6 @@ def _pages(series: Sequence[Series], dialect: Dialect) -> dict[tuple[str, ...], 
         for at, value in one.samples:
             if slot is not None:
                 pages[at].append((slot, value))
-            elif name == _UP and value == 1:
+            elif name == UP and value == 1:
                 pages.setdefault(at, [])
     return found

@@ -1,0 +1,90 @@
+"""Which revisions are compared, at which weights, by which policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from ekiben.api.rollout import Rollout
+from ekiben.cli import words
+from ekiben.cli.seen import Seen
+from ekiben.signals.replay import Recorded, Weight, inferred
+
+
+def pair(seen: Seen, recorded: Recorded, revision: str, against: str) -> tuple[str, str]:
+    """Return the revision on trial and what it is compared with.
+
+    Raises:
+        click.ClickException: there are no samples of two revisions, or not of those that are asked for.
+    """
+    spans = recorded.revisions()
+    known = list(spans)
+    if len(known) < 2:
+        raise click.ClickException(
+            f"in that time Prometheus has samples of {len(known)} revision(s) of {seen.name}, and two are needed: see "
+            "--since, --until, --namespace-label and --pod-label"
+        )
+    canary = _meant(seen, known, revision, "--revision") or known[-1]
+    others = [one for one in known if one != canary]
+    before = [one for one in others if spans[one][0] <= spans[canary][0]]
+    stable = _meant(seen, known, against, "--against") or (before or others)[-1]
+    if canary == stable:
+        raise click.ClickException("a revision is not compared with itself: write --revision and --against")
+    return canary, stable
+
+
+def _meant(seen: Seen, known: list[str], text: str, option: str) -> str | None:
+    if not text:
+        return None
+    found = text if text in known else seen.find(text)
+    if found not in known:
+        raise click.ClickException(f"{option} {text}: Prometheus has samples of {', '.join(known)} in that time")
+    return found
+
+
+def weights(seen: Seen, recorded: Recorded, canary: str, stable: str) -> tuple[list[Weight], tuple[str, ...]]:
+    """Return the canary's weights over time, and what should be known about them."""
+    begin, end = recorded.revisions()[canary]
+    told = [
+        Weight(words.moment(one.at), one.weight)
+        for one in seen.status.decisions
+        if one.revision == canary and begin - recorded.interval <= words.moment(one.at) <= end
+    ]
+    if any(one.percent > 0 for one in told):
+        return told, ()
+    note = (
+        "The status does not remember the weights of that time: the share of all requests that the canary got stands "
+        "in for them, and changes of weight are judged as if they had settled at once."
+    )
+    return inferred(recorded, canary, stable), (note,)
+
+
+def own_policy(seen: Seen) -> Rollout:
+    """Return the policy of the running rollout, or else of the next one."""
+    if seen.policy is not None:
+        return seen.policy
+    try:
+        return Rollout.model_validate(seen.spec.get("rollout") or {})
+    except ValidationError:
+        return Rollout()
+
+
+def policy_in(file: Path) -> Rollout:
+    """Return the rollout block of a manifest.
+
+    Raises:
+        click.ClickException: it has none that can be used.
+    """
+    try:
+        body = yaml.safe_load(file.read_text())
+        return Rollout.model_validate({**body["spec"]["rollout"], "policyRef": None})
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        message = f"{file} is no ModelDeployment or RolloutPolicy with a spec.rollout: {error}"
+        raise click.ClickException(message) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise click.ClickException(f"{file}: spec.rollout.{where}: {first['msg']}") from error
