@@ -161,6 +161,17 @@ def test_a_resource_of_another_version_is_told_in_plain_words(run: Any) -> None:
     assert "another version of ekiben (phase:" in result.output
 
 
+def test_one_that_cannot_be_read_does_not_hide_the_others(run: Any) -> None:
+    class Two(Api):
+        async def list(self, *arguments: Any, **more: Any) -> list[dict[str, Any]]:
+            return [STATES["step"], {**STATES["step"], "status": {"phase": "Levitating"}}]
+
+    shown = run(Two(STATES["step"]))
+    assert shown.exit_code == 0
+    assert "Canary" in shown.output
+    assert "The status of iris was written by another version of ekiben" in shown.output
+
+
 def test_errors_are_plain() -> None:
     result = CliRunner().invoke(cli, ["status", "--kubeconfig", "/does/not/exist"])
     assert result.exit_code == 1

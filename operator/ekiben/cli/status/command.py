@@ -14,7 +14,7 @@ from rich.text import Text
 from ekiben.cli import output as outputs
 from ekiben.cli import place as places
 from ekiben.cli.place import Place
-from ekiben.cli.seen import Seen, seen
+from ekiben.cli.seen import Seen, UnreadableError, seen
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import UnavailableError
@@ -50,6 +50,8 @@ class _Show:
         self._name = name
         self._everywhere = everywhere
         self._form = form
+        self._unreadable: list[str] = []
+        """Of a list: what cannot be read, which must not hide the others."""
 
     async def run(self, watch: bool) -> None:
         """Show it once, or until Ctrl-C."""
@@ -67,7 +69,14 @@ class _Show:
         if self._name is not None:
             return [await places.read(cluster, self._place.chosen, self._name)]
         where = None if self._everywhere else self._place.chosen
-        return [seen(raw) for raw in await cluster.list(kinds.MODEL_DEPLOYMENT, where)]
+        found: list[Seen] = []
+        self._unreadable = []
+        for raw in await cluster.list(kinds.MODEL_DEPLOYMENT, where):
+            try:
+                found.append(seen(raw))
+            except UnreadableError as error:
+                self._unreadable.append(str(error))
+        return found
 
     async def _watch(self, cluster: Cluster, console: Console, found: list[Seen]) -> None:
         if console.is_terminal:
@@ -95,7 +104,8 @@ class _Show:
 
     def _view(self, found: list[Seen], *, live: bool) -> RenderableType:
         if self._name is None:
-            return overview(found, time.time(), wide=self._form == outputs.WIDE)
+            table = overview(found, time.time(), wide=self._form == outputs.WIDE)
+            return Group(table, *(Text(line, style="red") for line in self._unreadable))
         return detail(found[0], time.time(), live=live, wide=self._form == outputs.WIDE)
 
     def _data(self, found: list[Seen]) -> Any:
