@@ -236,14 +236,7 @@ class ApiServer:
         kind = where.info.kind
         if where.subresource == "scale":
             return _scale_of(stored.body)
-        return {"apiVersion": kind.api_version, "kind": kind.kind, **self._shown(where, stored)}
-
-    def _shown(self, where: Target, stored: Stored) -> Json:
-        body = stored.copy()
-        if self.shows_managed_fields and where.info.tracked:
-            owners = ownership.managed_fields(stored.owners, where.info.kind.api_version)
-            body["metadata"]["managedFields"] = owners
-        return body
+        return {"apiVersion": kind.api_version, "kind": kind.kind, **stored.copy()}
 
     def _list(self, where: Target, query: Mapping[str, str]) -> Json:
         labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
@@ -261,7 +254,7 @@ class ApiServer:
         if limit and len(found) > limit:
             found, rest = found[:limit], len(found) - limit
             meta |= {"continue": f"{found[-1][0][0]}/{found[-1][0][1]}", "remainingItemCount": rest}
-        items = [self._shown(where, stored) for _, stored in found]
+        items = [stored.copy() for _, stored in found]
         if where.info.custom:  # lists of built-in kinds leave it out
             items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in items]
         return {"apiVersion": kind.api_version, "kind": f"{kind.kind}List", "metadata": meta, "items": items}

@@ -27,7 +27,7 @@ class Endpoints:
         """A pod or a Service was written: look soon."""
         if not self._due:
             self._due = True
-            self._world.later(self._world.rng.uniform(0.02, 0.2), self._sync)
+            self._world.later(0.05 + self._world.some_lag(), self._sync)
 
     def _sync(self) -> None:
         self._due = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from .schema import ATOMIC, SET, Keyed
@@ -103,16 +104,16 @@ def managed_fields(owners: Owners, api_version: str) -> list[Json]:
     ]
 
 
+@lru_cache(maxsize=4096)
 def _trie(paths: frozenset[Path]) -> Json:
     root: Json = {}
+    ends = []
     for path in sorted(paths):
         node = root
         for element in path:
             node = node.setdefault(element, {})
-    for path in paths:
-        node = root
-        for element in path:
-            node = node[element]
+        ends.append(node)
+    for node in ends:
         if node:
             node["."] = {}
     return root

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-RESYNC = 60.0
+RESYNC = 120.0
 _BURST = 0.05
 _WATCHED = frozenset(kind.plural for kind in _OWNED)
 
@@ -96,7 +96,7 @@ class Process:
         self.reconciler.look = self._looked  # type: ignore[method-assign]
         self._worker = world.loop.create_task(self.reconciler.work())
         world.watchers.append(self._heard)
-        self._lists()
+        self.listen()
 
     def kill(self) -> None:
         """End at once."""
@@ -120,8 +120,8 @@ class Process:
             self.defects.append(f"{self.world.loop.passed:.2f} s: the operator met a defect: {trace}")
             raise
 
-    def _lists(self) -> None:
-        """What a watch tells first is the list of what exists."""
+    def listen(self) -> None:
+        """Open the watches, at the beginning or anew: what a watch tells first is the list of what exists."""
         if self.world.resource is not None:
             self.world.later(0.01, self._add, self._key, 0.0)
 

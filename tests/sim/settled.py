@@ -25,7 +25,7 @@ _STEP = 20.0
 
 def settled(story: Story) -> list[str]:
     """Wait until the rollout is over, and return what is wrong then."""
-    story.advance(RESYNC + 5)  # whatever the operator has not heard of, it has seen by then
+    story.advance(5)
     waited = 0.0
     while waited < _PATIENCE and not story.violations and not _at_rest(story):
         story.advance(_STEP)
@@ -38,7 +38,7 @@ def settled(story: Story) -> list[str]:
     story.advance(40)
     problems = list(_problems(story))
     before, requests = story.process.writes, story.process.requests
-    story.advance(130)
+    story.advance(RESYNC + 10)
     if story.process.writes != before:
         problems.append(f"a settled resource is written {story.process.writes - before} times more")
     if story.process.requests == requests:

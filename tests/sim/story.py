@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import marshal
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
@@ -110,6 +112,7 @@ class Story:
             nature.start = self.rng.choice((0.5, 2.0, 5.0))
             nature.verdict = self.rng.choices(("good", "bad", "unsure"), (6, 2, 2))[0]
             nature.judged_after = self.rng.choice((2.0, 6.0))
+        self.world.lag = self.rng.choice((0.0, 0.0, 0.2))
         self.world.gateway.delay = self.rng.choice((0.05, 0.5, 2.0))
         self.world.open_front()
         self.create_again()
@@ -157,8 +160,9 @@ class Story:
         world.gateway.wake()
         if world.server.peek(kinds.HTTP_ROUTE, world.namespace, world.front) is None:
             turns.front(self)
-        self.advance(15)
+        self.advance(10)
         self._unpause()
+        self.process.listen()
         problems = settled(self)
         if problems:
             self.invariants.violations += [f"{self.loop.passed:.2f} s: at the end: {problem}" for problem in problems]
@@ -313,6 +317,21 @@ class Story:
                     self.loop.stop()
 
 
+def _read_once(raw: Json) -> ModelDeployment:
+    """Read a resource as the product does, once: the same version is the same resource, and cannot be changed."""
+    key = marshal.dumps(raw, 2)
+    found = _READ.get(key)
+    if found is None:
+        if len(_READ) > 64:
+            _READ.clear()
+        found = _READ[key] = _read(raw)
+    return found
+
+
+_read = reconcile._read
+_READ: dict[bytes, ModelDeployment] = {}
+
+
 @dataclass
 class _Decisions:
     """While it is entered, the product's loop decides through a story."""
@@ -321,11 +340,12 @@ class _Decisions:
     _before: Any = field(default=None)
 
     def __enter__(self) -> None:
-        self._before = reconcile.decide
+        self._before = reconcile.decide, reconcile._read
         reconcile.decide = self.story.decided  # type: ignore[assignment]
+        reconcile._read = _read_once
 
     def __exit__(self, *_: object) -> None:
-        reconcile.decide = self._before
+        reconcile.decide, reconcile._read = self._before
 
 
 __all__ = ["NAMESPACE", "Outcome", "Story", "ViolationError"]

@@ -46,7 +46,7 @@ class Workloads:
         name = body["metadata"]["name"]
         if name not in self._due:
             self._due.add(name)
-            self._world.later(self._world.rng.uniform(0.02, 0.3), self._sync, name)
+            self._world.later(0.05 + self._world.some_lag(), self._sync, name)
 
     def pods_of(self, name: str) -> list[Json]:
         """Return the pods of a Deployment, those that are ending included."""
@@ -119,7 +119,7 @@ class Workloads:
         elif trouble:
             world.later(min(nature.start, 3.0), self._meets, name, trouble)
         else:
-            world.later(nature.start * world.rng.uniform(0.8, 1.2), self._well, name)
+            world.later(nature.start * (1 + world.some_lag()), self._well, name)
 
     def _replica_set(self, deployment: Json, name: str) -> Json:
         server, meta = self._world.server, deployment["metadata"]

@@ -53,6 +53,8 @@ class World:
         }
         self._collecting = False
         self.senses = Senses()
+        self.lag = 0.2
+        """Seconds by which controllers and pods are late at most: each at its own moment, which takes a look each."""
         self.actor: Any = None
         """The operator's process whose request is being done."""
         for name in ("ekiben-gateway", self.namespace):
@@ -67,6 +69,10 @@ class World:
     def later(self, seconds: float, call: Callable[..., None], *args: Any) -> None:
         """Have something done in virtual time."""
         self.loop.call_later(seconds, call, *args)
+
+    def some_lag(self) -> float:
+        """Return how late somebody is now."""
+        return self.rng.uniform(0, self.lag) if self.lag else 0.0
 
     def nature(self, image: str) -> Nature:
         """Return how the pods of an image behave."""
