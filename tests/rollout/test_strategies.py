@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.rollout.world import World, serving
+from tests.rollout.world import World, promoted, serving
 
 from ekiben.api.policy import RolloutPolicy, merged
 from ekiben.api.rollout import Rollout
@@ -17,16 +17,6 @@ def _with(strategy: str, **rollout: Any) -> World:
     base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
     one.apply(rollout={**base, "strategy": strategy, **rollout})
     return one
-
-
-def _promoted(one: World, version: str) -> None:
-    """Have a revision take over, without waiting for evidence."""
-    one.apply(f"{_V}{version[1:]}")
-    one.reconcile()
-    assert one.ask("promote", version)[0] == "Done"
-    one.run(10)
-    assert one.status.stable is not None
-    assert one.status.stable.revision == version
 
 
 def test_blue_green_switches_at_once_after_a_preview_with_all_pods() -> None:
@@ -136,7 +126,7 @@ def test_a_step_may_ask_for_not_worse() -> None:
 
 def test_a_promoted_revision_that_crashes_in_its_bake_is_replaced_by_the_former_one_at_once() -> None:
     one = serving(rollout={"bake": "10m"})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     assert one.deployed["v1"].ready == 2
     one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3)
     one.reconcile()
@@ -155,7 +145,7 @@ def test_a_promoted_revision_that_crashes_in_its_bake_is_replaced_by_the_former_
 
 def test_objectives_that_are_missed_end_the_bake() -> None:
     one = serving(rollout={"bake": "10m"})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     one.objectives = "Regressed"
     one.run(10)
     assert one.weights == {"v1": 100}
@@ -163,7 +153,7 @@ def test_objectives_that_are_missed_end_the_bake() -> None:
 
 def test_going_back_to_a_proven_revision_needs_no_steps_and_forward_again_does() -> None:
     one = serving(rollout={"bake": "0s"})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     one.run(20)
     one.apply(f"{_V}1")
     one.run(12)
@@ -176,7 +166,7 @@ def test_going_back_to_a_proven_revision_needs_no_steps_and_forward_again_does()
 
 def test_without_a_rollback_window_every_way_goes_by_steps() -> None:
     one = serving(rollout={"bake": "0s", "rollbackWindow": 0})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     one.run(20)
     one.apply(f"{_V}1")
     one.run(5)
@@ -185,7 +175,7 @@ def test_without_a_rollback_window_every_way_goes_by_steps() -> None:
 
 def test_undo_holds_until_spec_model_changes() -> None:
     one = serving(rollout={"bake": "0s"})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     assert one.ask("undo", "v1")[0] == "Done"
     one.run(30)
     assert one.weights == {"v1": 100}
@@ -201,7 +191,7 @@ def test_undo_holds_until_spec_model_changes() -> None:
 
 def test_what_undo_goes_back_to_may_fail_and_what_serves_stays() -> None:
     one = serving(rollout={"bake": "0s"})
-    _promoted(one, "v2")
+    promoted(one, "v2")
     one.run(5)
     one.deployed["v1"].startable = False
     one.ask("undo", "v1")
@@ -224,7 +214,7 @@ def test_a_policy_of_the_namespace_gives_what_the_resource_leaves_out() -> None:
     both = merged(own, policy.spec.rollout)
     assert [step.weight for step in both.steps] == [3]
     assert (both.analysis.false_rollback, both.analysis.deadline) == (0.05, "5m")
-    assert both.policy_ref == "careful"
+    assert both.policy_ref is None
 
 
 def test_a_changed_policy_applies_from_the_next_rollout_on() -> None:

@@ -308,3 +308,13 @@ def serving(**spec: Any) -> World:
     one.run(10)
     assert one.status.stable is not None
     return one
+
+
+def promoted(one: World, version: str) -> None:
+    """Have a revision take over by request."""
+    one.apply(f"registry.test/iris:{version}")
+    one.reconcile()
+    assert one.ask("promote", version)[0] == "Done"
+    one.run(10)
+    assert one.status.stable is not None
+    assert one.status.stable.revision == version

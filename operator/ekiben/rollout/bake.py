@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ekiben.api.rollout import Strategy
-from ekiben.api.status import Pinned, RevisionStatus
+from ekiben.api.status import RevisionStatus
 
-from . import begin, conviction, halt, times
+from . import begin, conviction, halt, pins, times
 from .draft import Draft
 
 
@@ -14,7 +14,7 @@ def judge(draft: Draft) -> None:
     former, stable, until = draft.status.former, draft.status.stable, draft.status.former_until
     if former is None or stable is None or until is None or draft.now >= times.moment(until):
         return
-    if draft.target.revision != stable.revision or draft.revision(former.revision) is None:
+    if draft.revision(former.revision) is None:
         return
     up = draft.ready(former.revision) > 0
     if not up and draft.spec_rollout.strategy is not Strategy.RECREATE:
@@ -27,15 +27,7 @@ def judge(draft: Draft) -> None:
         f"revision {stable.number} ({stable.revision}) fails after its promotion ({found.reason}): {found.message}",
         warning=True,
     )
-    draft.update(
-        pinned=Pinned(
-            revision=former.revision,
-            number=former.number,
-            image=former.image,
-            model=former.model,
-            instead_of=draft.observation.target.revision,
-        )
-    )
+    pins.pin(draft, former)
     begin.open_(draft, direct=True, reason="BakeFailed", message=f"{found.reason}: {found.message}")
     if stable.revision == draft.observation.target.revision:
         draft.update(rejected_revision=stable.revision)

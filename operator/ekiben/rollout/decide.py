@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import adoption, bake, begin, conditions, first, freeze, ledger, requests, steady, summary, turn
+from . import adoption, bake, begin, conditions, first, freeze, ledger, pins, requests, steady, summary, turn
 from .draft import Draft
 from .observation import Observation
 from .plan import Plan
@@ -26,6 +26,7 @@ def decide(observation: Observation, now: float) -> Plan:
         freeze.run(draft)
     elif not adoption.lost(draft):
         steady.forget_rejection(draft)
+        pins.forget(draft)
         requests.handle(draft)
         if draft.status.stable is None:
             first.run(draft)

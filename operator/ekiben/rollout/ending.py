@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, draining, routing, times
+from . import capacity, draining, history, pins, routing, times
 from .draft import Draft
 from .plan import DeleteAutoscaler, EnsureRevision, EnsureStableService, SetWeights
 
@@ -115,10 +115,11 @@ def finish(draft: Draft) -> None:
         former_until=times.text(draft.now + bake) if bake > 0 else None,
     )
     message = running.message
+    pins.serves(draft, running, stable)
     if left is None:
-        draft.close("Promoted", canary, running)
+        history.close(draft, "Promoted", canary, running)
     else:
-        draft.close(left, stable, running)
+        history.close(draft, left, stable, running)
     draft.tell("Promoted", f"revision {canary.number} ({canary.revision}) gets all requests. {message}".rstrip())
     draft.look_in(max(0.5, bake))
 
@@ -131,25 +132,12 @@ def begin_roll_back(draft: Draft, reason: str, message: str, *, rejected: bool, 
         return
     if rejected:
         draft.update(rejected_revision=canary.revision)
-        if draft.status.pinned is not None and draft.status.pinned.revision == canary.revision:
-            # What `undo` went back to does not work: it is not tried for ever, and what serves stays.
-            _repin(draft)
+        pins.fails(draft, canary.revision)
     draft.tell(
         "RollingBack" if rejected else reason,
         f"revision {canary.number} ({canary.revision}) is taken out ({reason}): {message}",
         warning=rejected,
     )
-
-
-def _repin(draft: Draft) -> None:
-    stable, pinned = draft.status.stable, draft.status.pinned
-    if stable is None or pinned is None:
-        return
-    own = {"revision": stable.revision, "number": stable.number, "image": stable.image, "model": stable.model}
-    serves = stable.revision == pinned.instead_of
-    draft.update(pinned=None if serves else pinned.model_copy(update=own))
-    if serves:
-        draft.update(rejected_revision=None)
 
 
 def roll_back(draft: Draft) -> None:
@@ -179,7 +167,7 @@ def rolled_back(draft: Draft) -> None:
     if running is None or canary is None or stable is None:
         return
     outcome = {"Superseded": "Superseded", "Cancelled": "Cancelled"}.get(running.reason, "RolledBack")
-    draft.close(outcome, canary, running)
+    history.close(draft, outcome, canary, running)
     draft.tell(
         outcome,
         f"revision {canary.number} ({canary.revision}) gets no requests and has no pods; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import Phase
 
-from . import capacity, conviction, start, times
+from . import capacity, conviction, history, start, times
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService, SetWeights
 
@@ -41,7 +41,7 @@ def _serve(draft: Draft) -> None:
         return
     draft.act(SetWeights(((canary.revision, 100),)), EnsureStableService(canary.revision))
     draft.update(stable=canary.model_copy(update={"weight": 100}))
-    draft.close("Promoted", canary, running.model_copy(update={"reason": "FirstRevision", "message": ""}))
+    history.close(draft, "Promoted", canary, running.model_copy(update={"reason": "FirstRevision", "message": ""}))
     draft.tell("Available", f"revision {canary.number} ({canary.revision}) is ready and gets all requests")
     # The gateway's acknowledgement is an event; a look soon after costs little where that event is lost.
     draft.look_in(2)
@@ -81,4 +81,4 @@ def _replace(draft: Draft) -> None:
     if running is None or canary is None:
         return
     draft.act(*capacity.retire(draft.revision(canary.revision)))
-    draft.close("Superseded", canary, running.model_copy(update={"reason": "Superseded"}))
+    history.close(draft, "Superseded", canary, running.model_copy(update={"reason": "Superseded"}))

@@ -22,6 +22,20 @@ def served(status: Status) -> list[str]:
     return found
 
 
+def unfit(status: Status, revision: str) -> str:
+    """Return why nobody may go back to a revision without steps, not even by request; empty where one may.
+
+    A person may know better than an attempt that failed or was aborted since (a registry that was down); but what
+    failed in its bake has served for a moment only.
+    """
+    for entry in reversed(status.history):
+        if entry.revision == revision and entry.reason == "BakeFailed" and entry.outcome == "RolledBack":
+            return "failed right after its promotion"
+        if entry.revision == revision and entry.outcome == "Promoted":
+            return ""
+    return "has never served"
+
+
 def in_window(draft: Draft, revision: str) -> bool:
     """Return whether going to a revision is going back to one that was proven, within the rollback window.
 

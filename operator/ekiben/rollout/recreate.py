@@ -9,7 +9,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import begin, capacity, conviction, draining, ending, start, times
+from . import begin, capacity, conviction, draining, ending, history, start, times
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService, SetWeights
 
@@ -110,7 +110,7 @@ def _replace_again(draft: Draft) -> None:
     running, canary = draft.status.rollout, draft.status.canary
     if running is None or canary is None:
         return
-    draft.close("Superseded", canary, running.model_copy(update={"reason": "Superseded"}))
+    history.close(draft, "Superseded", canary, running.model_copy(update={"reason": "Superseded"}))
     undo = draft.status.pinned is not None
     begin.open_(draft, direct=undo, reason="Undo" if undo else "")
     now = times.text(draft.now)

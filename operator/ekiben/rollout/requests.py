@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ekiben.api.request import Request, Verb, parse
-from ekiben.api.status import Pinned, RequestStatus, RevisionStatus, RolloutStatus
+from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import ending, gate, proven, recreate, times
+from . import ending, gate, pins, proven, recreate, times
 from .draft import Draft
 
 _KEPT = 10
 _JUDGED = ("Step", "Preview", "Shadow")
 _RECREATING = ("Clearing", "Replacing", "Restoring")
+_ENDING = ("RollingBack", "Restoring")
 
 
 class Refused(Exception):  # noqa: N818 - no error of the program: an answer
@@ -73,7 +74,7 @@ def _running(draft: Draft, request: Request) -> tuple[RolloutStatus, RevisionSta
         )
     if running.state == "First":
         raise Refused("the first revision is starting: there is none to compare it with or to go back to")
-    if running.state in ("RollingBack", "Restoring"):
+    if running.state in _ENDING:
         raise Refused(f"revision {canary.number} is being rolled back already ({running.reason})")
     return running, canary
 
@@ -166,10 +167,12 @@ def _retry(draft: Draft, request: Request) -> str:
     rejected = draft.status.rejected_revision
     if draft.status.rollout is not None:
         raise Refused("a rollout is running: wait for its end, or abort it")
-    if rejected is None or rejected != draft.observation.target.revision:
+    asked, pinned = draft.observation.target.revision, draft.status.pinned
+    left = pinned is not None and pinned.revision != asked
+    if rejected != asked and not left:
         raise Refused("the revision that spec.model asks for was not rolled back: there is nothing to retry")
-    if request.revision != rejected:
-        raise Refused(f"it is meant for revision {request.revision}, and {rejected} is what was rolled back")
+    if request.revision != asked:
+        raise Refused(f"it is meant for revision {request.revision}, and {asked} is what spec.model asks for")
     draft.update(rejected_revision=None, pinned=None, verdict=None)
     return "it is tried again from the first step"
 
@@ -183,23 +186,19 @@ def _undo(draft: Draft, request: Request) -> str:
         raise Refused(f"revision {stable.number} ({stable.revision}) serves{hint}")
     if revision is None:
         raise Refused(f"revision {request.revision} is not kept any more (rollout.revisionHistoryLimit)")
-    if request.revision not in proven.served(draft.status):
-        raise Refused(
-            f"revision {revision.number} has never served: set spec.model to it, and it is rolled out by steps"
-        )
-    if running is not None and running.state == "Promoting" and running.revision == request.revision:
-        raise Refused(f"revision {revision.number} is taking over already")
-    draft.update(
-        pinned=Pinned(
-            revision=revision.name,
-            number=revision.number,
-            image=revision.image,
-            model=dict(revision.model),
-            instead_of=draft.observation.target.revision,
-        )
-    )
+    if running is not None and running.revision == request.revision and running.state not in _ENDING:
+        raise Refused(f"revision {revision.number} is being rolled out already: `ekiben promote` takes no more steps")
+    why = proven.unfit(draft.status, request.revision)
+    if why:
+        asked = request.revision == draft.observation.target.revision
+        how = "`ekiben retry` rolls it out" if asked else "set spec.model to it, and it is rolled out"
+        raise Refused(f"revision {revision.number} {why}: {how} by steps")
+    _unpaused(draft)
+    pins.pin(draft, revision)
     if draft.status.rejected_revision == revision.name:
         draft.update(rejected_revision=None)
+    if revision.name == draft.observation.target.revision:
+        return f"going back to revision {revision.number}, which spec.model asks for"
     return f"going back to revision {revision.number}; it serves until spec.model changes"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from . import capacity, routing, times
+from . import capacity, proven, routing, times
 from .draft import Draft
+from .observation import Revision
 from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService
 
 
@@ -34,32 +35,43 @@ def route(draft: Draft) -> None:
 
 
 def forget_rejection(draft: Draft) -> None:
-    """Allow a rolled-back revision to be tried again, and end an `undo`, once spec.model asks for something else."""
+    """Allow a rolled-back revision to be tried again once spec.model asks for something else."""
     rejected = draft.status.rejected_revision
     if rejected is not None and rejected != draft.observation.target.revision:
         # The verdict was about the rejected revision, and would be read as one about what serves.
         draft.update(rejected_revision=None, verdict=None)
-    pinned = draft.status.pinned
-    if pinned is not None and pinned.instead_of != draft.observation.target.revision:
-        draft.update(pinned=None)
 
 
 def tidy(draft: Draft) -> None:
-    """End the pods of revisions that no longer take part, and delete the oldest beyond the history limit."""
+    """End the pods of revisions that no longer take part, and delete those beyond the history limit."""
     _end_bake(draft)
     status = draft.status
     part = {one.revision for one in (status.stable, status.canary, status.former) if one is not None}
-    idle = sorted(
-        (revision for name, revision in draft.observation.revisions.items() if name not in part),
-        key=lambda revision: revision.number,
-    )
+    idle = [revision for name, revision in draft.observation.revisions.items() if name not in part]
+    idle.sort(key=lambda revision: revision.number)
     observed = draft.observation.route
     for revision in idle:
         # A route that has not been read, or that the gateway has not taken over yet, may still send it requests.
         if observed is None or not observed.acknowledged or observed.weights.get(revision.name, 0) > 0:
             continue
         draft.act(*capacity.retire(revision))
-    spare = [revision for revision in idle if revision.wanted == 0 and revision.existing == 0]
+    _forget_oldest(draft, idle)
+
+
+def _forget_oldest(draft: Draft, idle: list[Revision]) -> None:
+    """Delete revisions beyond the history limit: first what never served, which nobody goes back to."""
+    if draft.observation.policy_problem:
+        return  # the limit may stand in the policy that cannot be read
+    route, status = draft.observation.route, draft.status
+    asked = {draft.target.revision, draft.observation.target.revision} - {status.rejected_revision}
+    named = set(route.weights) if route is not None else set()
+    spare = [
+        revision
+        for revision in idle
+        if revision.wanted == 0 and revision.existing == 0 and revision.name not in asked | named
+    ]
+    served = proven.served(status)
+    spare.sort(key=lambda revision: revision.name in served)  # which keeps the order by number in each half
     surplus = len(idle) - draft.spec_rollout.revision_history_limit
     draft.act(*(DeleteRevision(revision.name) for revision in spare[: max(0, surplus)]))
 
