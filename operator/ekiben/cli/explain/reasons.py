@@ -45,8 +45,8 @@ _NEXT = {
     "ImagePullFailed": "Check spec.model.image and spec.model.imagePullSecrets, and whether the registry answers.",
     "ProgressDeadlineExceeded": "Where it only needs longer, raise spec.rollout.progressDeadline; where no node has "
     "room for it, lower spec.model.resources.requests.",
-    "Inconclusive": "More requests or more weight bring a verdict sooner: spec.rollout.steps, or a longer "
-    "spec.rollout.analysis.deadline.",
+    "Inconclusive": "spec.rollout.analysis.onInconclusive says what happens then. More requests or more weight bring a "
+    "verdict sooner: spec.rollout.steps, or a longer spec.rollout.analysis.deadline.",
 }
 
 
