@@ -80,9 +80,9 @@ def _series(found: Sequence[Look], name: str) -> tuple[list[float], list[float]]
 
 
 def _row(label: str, values: Sequence[float], columns: int, colour: str, shown: str) -> Text:
-    count = min(columns, len(values))
-    bins = [values[len(values) * n // count : len(values) * (n + 1) // count] for n in range(count)]
-    marks = "".join(_LEVELS[_level(max(one))] for one in bins)
+    count = len(values)
+    bins = ((count * n // columns, max(count * (n + 1) // columns, count * n // columns + 1)) for n in range(columns))
+    marks = "".join(_LEVELS[_level(max(values[first:last]))] for first, last in bins)
     return Text.assemble(f"{label:<{_LABEL}.{_LABEL - 1}}", (f"{marks:<{columns}}", colour), f"{shown:>{_VALUE}}")
 
 

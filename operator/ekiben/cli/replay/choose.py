@@ -20,20 +20,28 @@ def pair(seen: Seen, recorded: Recorded, revision: str, against: str) -> tuple[s
     Raises:
         click.ClickException: there are no samples of two revisions, or not of those that are asked for.
     """
-    spans = recorded.revisions()
-    known = list(spans)
+    known = list(recorded.revisions())
     if len(known) < 2:
         raise click.ClickException(
             f"in that time Prometheus has samples of {len(known)} revision(s) of {seen.name}, and two are needed: see "
             "--since, --until, --namespace-label and --pod-label"
         )
     canary = _meant(seen, known, revision, "--revision") or known[-1]
-    others = [one for one in known if one != canary]
-    before = [one for one in others if spans[one][0] <= spans[canary][0]]
-    stable = _meant(seen, known, against, "--against") or (before or others)[-1]
+    stable = _meant(seen, known, against, "--against") or _busiest(recorded, canary)
     if canary == stable:
         raise click.ClickException("a revision is not compared with itself: write --revision and --against")
     return canary, stable
+
+
+def _busiest(recorded: Recorded, canary: str) -> str:
+    """Return the revision that answered most while the canary's pods ran."""
+    spans = recorded.revisions()
+    begin, end = spans[canary]
+
+    def answered(revision: str) -> int:
+        return sum(count for at, count in recorded.requests(revision) if begin <= at <= end)
+
+    return max((one for one in spans if one != canary), key=answered)
 
 
 def _meant(seen: Seen, known: list[str], text: str, option: str) -> str | None:

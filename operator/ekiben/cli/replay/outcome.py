@@ -55,7 +55,16 @@ class Outcome:
             return [
                 f"{self._clock(fine)} not worse: from here on it could have been promoted. {fine.evidence.message}."
             ]
-        return [f"No verdict until {self._clock(last)}. {words.sentence(last.evidence.message)}"]
+        return [f"No verdict until {self._clock(last)}. {words.sentence(last.evidence.message)}", *self._too_short()]
+
+    def _too_short(self) -> list[str]:
+        weighty = [one.at for one in self.looks if one.weight > 0]
+        if any(one.evidence.usable for one in self.looks) or not weighty:
+            return []
+        tick = self.looks[1].at - self.looks[0].at if len(self.looks) > 1 else 0.0
+        share, block, lost = words.span(weighty[-1] - weighty[0] + tick), words.span(tick), words.span(2 * tick)
+        scale = f"With scrapes that far apart a block is {block} long, and the first {lost} after a change of weights"
+        return [f"The canary had a share for {share}. {scale} do not count."]
 
     def _troubles(self) -> list[str]:
         reasons = dict.fromkeys(one.evidence.problem for one in self.looks if one.evidence.problem)
