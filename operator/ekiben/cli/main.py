@@ -37,6 +37,9 @@ _COMMANDS: dict[str, _Entry] = {
     "replay": _Entry(
         _SEE, "ekiben.cli.replay", "replay", "What a policy would have decided on past data in Prometheus.", "operator"
     ),
+    "analyze": _Entry(
+        _SEE, "ekiben.cli.analyze", "analyze", "Judge blocks of counts from a file or a pipe.", "operator"
+    ),
     "approve": _Entry(_STEER, _REQUESTS, "approve", "Let a step that waits for approval be left.", "operator"),
     "promote": _Entry(_STEER, _REQUESTS, "promote", "Give the new revision all requests now.", "operator"),
     "skip": _Entry(_STEER, _REQUESTS, "skip", "Leave the present step now.", "operator"),
