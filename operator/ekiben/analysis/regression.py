@@ -19,12 +19,12 @@ import numpy as np
 from .block import Table
 from .hypergeometric import Vector, log_pmf, support
 
-ALTERNATIVES = (1.3, 1.7, 2.3, 3.2, 5.0, 8.0, 14.0, 30.0, 100.0)
+ALTERNATIVES = (1.5, 2.0, 2.7, 3.7, 5.2, 7.5, 11.0, 20.0, 60.0)
 """Odds ratios looked for, in units of w0."""
-_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 0.5, 0.3)
+_WEIGHTS = (0.8, 1.2, 1.2, 1.2, 1.2, 1.2, 1.1, 0.6, 0.3)
 _LOG_ALTERNATIVES = np.log(np.array(ALTERNATIVES))
 _PRIOR = np.array(_WEIGHTS) / sum(_WEIGHTS)
-_RESERVE = 0.2
+_RESERVE = 0.15
 _RELEASE = 60
 """The reserve's release slows down with t + this many blocks."""
 _DONE = 1e-12
