@@ -1,6 +1,6 @@
 """Live objects -> Observation.
 
-Every look reads the resource and its children from the API server itself, by label, in its namespace: about nine
+Every look reads the resource and its children from the API server itself, by label, in its namespace: about ten
 requests at once, some 15 ms. A cache fed by the watches would save them, but kopf's watches do not tell of deletions
 that fell into a gap, nor when a list is complete; a decision must not rest on an object that is gone. The watches say
 only when to look.
