@@ -36,7 +36,7 @@ async def _until(
 ) -> dict[str, Any]:
     """Wait until the object says so; it is returned."""
     one: dict[str, Any] = {}
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         one = await asyncio.to_thread(namespace.get, kind, name)
         if met(one):
