@@ -231,6 +231,7 @@ class Invariants:
         excuses = {
             "NotWorse": "NotWorse" in record.verdicts,
             "Inconclusive": record.usable and _inconclusive(running.policy) == "promote",
+            "Approved": any(one.outcome == "Done" and one.verb == "approve" for one in after.requests),
             "PreviewPassed": strategy == "blueGreen",
             "Replaced": strategy == "recreate",
             "StableUnavailable": record.stable_was_down,

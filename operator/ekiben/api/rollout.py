@@ -163,7 +163,7 @@ class Analysis(Resource):
     non_inferiority: NonInferiority = NonInferiority()
     """The margin for promotion."""
     deadline: Duration = "1h"
-    """The longest that a canary takes traffic without a verdict."""
+    """The longest that a canary takes traffic without a verdict; time in which somebody holds it does not count."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     """What happens at the deadline when the evidence says neither "regressed" nor "not worse"."""
 

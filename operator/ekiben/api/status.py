@@ -83,6 +83,8 @@ class RevisionStatus(StatusBlock):
     """Per cent of requests, asked for."""
     acknowledged_weight: int = 0
     """Per cent of requests, as the gateway acknowledged it."""
+    down_since: Time | None = None
+    """Of the stable revision: since when no replica of it answers, although some should."""
 
 
 class MetricEvidence(StatusBlock):
@@ -127,6 +129,9 @@ class RolloutStatus(StatusBlock):
     started_at: Time
     traffic_since: Time | None = None
     """When the canary was first given weight."""
+    judged_since: Time | None = None
+    """Since when the analysis deadline counts. Not set while somebody holds the rollout (a pause, an approval that is
+    awaited), or the stable revision or the canary is down."""
     step_since: Time | None = None
     """When the gateway acknowledged this step's weight."""
     waiting_since: Time | None = None

@@ -23,9 +23,8 @@ def run(draft: Draft) -> None:
             )
     if status.stable is not None:
         _keep_route(draft, status.stable)
-    if status.rollout is not None and status.rollout.waiting_since is not None:
-        # The time in which nothing may move counts for no deadline.
-        draft.update_rollout(waiting_since=None)
+    # The time in which nothing may move counts for no deadline.
+    draft.update_rollout(waiting_since=None, judged_since=None)
 
 
 def _keep_route(draft: Draft, stable: RevisionStatus) -> None:

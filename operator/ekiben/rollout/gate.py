@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from ekiben.api.base import Duration, seconds
-from ekiben.api.rollout import BlueGreen, OnInconclusive, Shadow, Step, StepEvidence, Strategy
+from ekiben.api.rollout import OnInconclusive, Shadow, StepEvidence
 from ekiben.api.status import RolloutStatus
 
-from . import ending, times
+from . import approval, ending, times
 from .draft import Draft
 from .observation import Evidence
-
-# Above this share the canary carries the service, so "nothing regressed" is not enough.
-_NOT_WORSE_ABOVE = 50
 
 
 def evidence(draft: Draft, running: RolloutStatus) -> Evidence | None:
@@ -25,25 +22,21 @@ def time_left(draft: Draft, running: RolloutStatus, duration: Duration) -> float
     return seconds(duration) - times.since(running.step_since, draft.now)
 
 
-def needs_approval(draft: Draft, running: RolloutStatus) -> bool:
-    """Return whether the present step, preview or shadow is left only with approval."""
-    policy = draft.policy
-    if policy.strategy is Strategy.BLUE_GREEN:
-        return (policy.blue_green or BlueGreen()).approval
-    if policy.strategy is Strategy.SHADOW:
-        return (policy.shadow or Shadow()).approval
-    return _step(draft, running).approval
-
-
 def unapproved(draft: Draft, running: RolloutStatus) -> bool:
     """Return whether it still waits for approval."""
-    return needs_approval(draft, running) and not running.approved
+    return approval.needed(draft.policy, running) and not running.approved
 
 
 def await_approval(draft: Draft) -> None:
     """Say that everything but the approval is there."""
     name = draft.observation.resource.metadata.name
     draft.hold("AwaitingApproval", f"waits for approval: `ekiben approve {name}` lets it go on")
+    stop_clock(draft)
+
+
+def stop_clock(draft: Draft) -> None:
+    """Do not count the time in which somebody else has to act, nor what came before, for the analysis deadline."""
+    draft.update_rollout(judged_since=None)
 
 
 def look(draft: Draft, weight: int) -> None:
@@ -51,18 +44,19 @@ def look(draft: Draft, weight: int) -> None:
     running = draft.status.rollout
     if running is None:
         return
-    found, step, steps = evidence(draft, running), _step(draft, running), draft.policy.steps
-    last = running.step + 1 >= len(steps)
-    following = 100 if last else steps[running.step + 1].weight
-    verdict = following > _NOT_WORSE_ABOVE or step.requires is StepEvidence.NOT_WORSE
+    policy, found = draft.policy, evidence(draft, running)
+    step, following = approval.present(policy, running), approval.following(policy, running)
+    verdict = following > approval.NOT_WORSE_ABOVE or step.requires is StepEvidence.NOT_WORSE
     if not _passed(draft, found, weight, step.duration, verdict=verdict and weight > 0):
         return
-    if last or following == 100:
+    if following < 100:
+        draft.update_rollout(step=running.step + 1, step_since=None, approved=False)
+        draft.look_in(0)
+    elif weight > 0:
         # 100 % is the promotion itself: without requests of the stable there is no evidence to end such a step by.
         _promote(draft, found)
     else:
-        draft.update_rollout(step=running.step + 1, approved=False)
-        draft.look_in(0)
+        ending.begin_promotion(draft, "Approved", "somebody approved it; testers alone give no evidence", direct=True)
 
 
 def look_shadow(draft: Draft) -> None:
@@ -83,7 +77,11 @@ def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration
     left = time_left(draft, running, duration)
     if draft.paused:
         draft.hold("Paused", draft.paused)
-    elif share > 0 and (found is None or not found.usable or found.problem):
+        stop_clock(draft)
+        return False
+    if share > 0 and running.judged_since is None:
+        draft.update_rollout(judged_since=times.text(draft.now))
+    if share > 0 and (found is None or not found.usable or found.problem):
         _without_verdict(draft, found, share)
     elif left > 0:
         draft.look_in(left)
@@ -100,11 +98,6 @@ def _promote(draft: Draft, found: Evidence | None) -> None:
     ending.begin_promotion(draft, "NotWorse", found.message if found else "")
 
 
-def _step(draft: Draft, running: RolloutStatus) -> Step:
-    steps = draft.policy.steps
-    return steps[min(running.step, len(steps) - 1)]
-
-
 def _without_verdict(draft: Draft, found: Evidence | None, share: int) -> None:
     running = draft.status.rollout
     if running is None:
@@ -118,10 +111,16 @@ def _without_verdict(draft: Draft, found: Evidence | None, share: int) -> None:
     message = found.problem_message if found and problem else f"the canary gets {gets}: {waits}"
     draft.hold(reason, message)
     draft.look_in(5)
-    if not problem and (found is None or not found.usable or found.verdict == "NotWorse"):
-        return  # settling, or the first looks after a restart: what is wrong for longer becomes a problem of its own
-    if times.since(running.traffic_since, draft.now) < seconds(draft.policy.analysis.deadline):
+    if found is None or found.verdict == "NotWorse" or not (problem or found.usable):
+        # It was found not worse, and the counters are out of reach for now; or these are the first looks at a weight,
+        # or after a restart: what is wrong for longer becomes a problem of its own.
         return
+    if times.since(running.judged_since, draft.now) >= seconds(draft.policy.analysis.deadline):
+        _decide_without(draft, usable=usable)
+
+
+def _decide_without(draft: Draft, *, usable: bool) -> None:
+    """Do what the policy says for the case that there is no verdict within the deadline."""
     text = f"no verdict within {draft.policy.analysis.deadline}: {draft.hold_message}"
     choice = draft.policy.analysis.on_inconclusive
     if choice is OnInconclusive.ROLLBACK:

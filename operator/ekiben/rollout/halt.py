@@ -16,6 +16,8 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     if running is None or running.state == "Promoting" or canary.weight == 100 or not down(draft, stable):
         return False
     draft.hold("StableUnavailable", "the stable revision has no ready replica: the rollout holds until it has one")
+    # What keeps the stable revision down may well keep the new one from starting.
+    draft.update_rollout(waiting_since=None, judged_since=None)
     floor = scaling.floor
     revision = draft.revision(canary.revision)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, floor))

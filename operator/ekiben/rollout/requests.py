@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ekiben.api.request import Request, Verb, parse
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import ending, gate, pins, proven, recreate, times
+from . import approval, ending, pins, proven, recreate, times
 from .draft import Draft
 
 _KEPT = 10
@@ -98,7 +98,7 @@ def _approve(draft: Draft, request: Request) -> str:
     running = _judged(draft, request)
     if running.state not in _JUDGED:
         raise Refused("its pods are still starting: there is nothing to approve yet")
-    if not gate.needs_approval(draft, running):
+    if not approval.needed(draft.policy, running):
         raise Refused("nothing waits for approval here")
     if running.approved:
         raise Refused("this was approved already")

@@ -41,7 +41,8 @@ def hold_weight(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) ->
 def withdraw(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Take its share from a revision without ready pods: those requests would fail."""
     draft.update_canary(weight=0)
-    draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None)
+    draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None, judged_since=None)
+    draft.look_in(0)
     draft.act(routing.split(draft, stable, canary, 0), EnsureStableService(stable.revision))
     draft.tell("CanaryUnavailable", "no pod of the canary is ready: its weight is 0 until one is", warning=True)
 
@@ -51,7 +52,7 @@ def wait_for_pods(draft: Draft) -> None:
     running = draft.status.rollout
     if draft.paused:
         draft.hold("Paused", draft.paused)
-        draft.update_rollout(waiting_since=None)
+        draft.update_rollout(waiting_since=None, judged_since=None)
     elif running is not None and running.waiting_since is None:
         draft.update_rollout(waiting_since=times.text(draft.now))
         draft.look_in(seconds(draft.policy.progress_deadline))

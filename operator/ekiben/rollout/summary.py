@@ -83,8 +83,8 @@ def _write_times(draft: Draft) -> None:
     found = draft.observation.evidence
     if running.waiting_since is not None:
         deadline = times.after(running.waiting_since, seconds(policy.progress_deadline))
-    elif running.state in ("Step", "Shadow") and running.traffic_since and not (found and found.verdict == "NotWorse"):
-        deadline = times.after(running.traffic_since, seconds(policy.analysis.deadline))
+    elif running.state in ("Step", "Shadow") and running.judged_since and not (found and found.verdict == "NotWorse"):
+        deadline = times.after(running.judged_since, seconds(policy.analysis.deadline))
     if running.step_since is not None and running.state in ("Step", "Preview", "Shadow"):
         following = times.after(running.step_since, _duration(policy, running))
         if times.moment(following) <= draft.now:

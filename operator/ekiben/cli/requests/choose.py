@@ -13,6 +13,7 @@ from ekiben.api.rollout import Rollout, Strategy
 from ekiben.api.status import RolloutStatus
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
+from ekiben.rollout import approval
 from ekiben.rollout.proven import served
 
 _BACK = ("RollingBack", "Restoring")
@@ -252,8 +253,5 @@ class _Choice:
 
 
 def _wants_approval(policy: Rollout, running: RolloutStatus) -> bool:
-    if policy.strategy is Strategy.BLUE_GREEN:
-        return policy.blue_green is not None and policy.blue_green.approval
-    if policy.strategy is Strategy.SHADOW:
-        return policy.shadow is not None and policy.shadow.approval
-    return running.state == "Step" and policy.steps[min(running.step, len(policy.steps) - 1)].approval
+    starting = policy.strategy is Strategy.CANARY and running.state != "Step"
+    return not starting and approval.needed(policy, running)

@@ -1,0 +1,33 @@
+"""Which steps are left only with somebody's approval."""
+
+from __future__ import annotations
+
+from ekiben.api.rollout import BlueGreen, Rollout, Shadow, Step, Strategy
+from ekiben.api.status import RolloutStatus
+
+NOT_WORSE_ABOVE = 50
+"""Above this share, in per cent, the canary carries the service, so that "nothing regressed" is not enough."""
+
+
+def present(policy: Rollout, running: RolloutStatus) -> Step:
+    """Return the step that a canary is at."""
+    return policy.steps[min(running.step, len(policy.steps) - 1)]
+
+
+def following(policy: Rollout, running: RolloutStatus) -> int:
+    """Return the weight that comes after the present step; after the last one it is 100."""
+    return 100 if running.step + 1 >= len(policy.steps) else policy.steps[running.step + 1].weight
+
+
+def needed(policy: Rollout, running: RolloutStatus) -> bool:
+    """Return whether the present step, preview or shadow is left only with approval.
+
+    So is a step of weight 0 before more than half of the requests, whatever the policy says: it yields no evidence, and
+    somebody has to answer for what it would have said.
+    """
+    if policy.strategy is Strategy.BLUE_GREEN:
+        return (policy.blue_green or BlueGreen()).approval
+    if policy.strategy is Strategy.SHADOW:
+        return (policy.shadow or Shadow()).approval
+    step = present(policy, running)
+    return step.approval or (step.weight == 0 and following(policy, running) > NOT_WORSE_ABOVE)

@@ -1,0 +1,112 @@
+"""What opens a step and what does not; what counts for the analysis deadline."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.rollout.world import World, serving
+
+from ekiben.rollout.observation import Evidence
+
+_V = "registry.test/iris:v"
+
+
+class _LikeTheCollector(World):
+    """A verdict that was found stays found while the counters are out of reach."""
+
+    def _evidence(self) -> Evidence | None:
+        told, running = super()._evidence(), self.status.rollout
+        return replace(told, verdict=self.verdict) if told is not None and running and running.traffic_since else told
+
+
+def _canary(**rollout: Any) -> World:
+    one = _LikeTheCollector(
+        {"model": {"image": f"{_V}1"}, "rollout": {"bake": "5s", "progressDeadline": "60s", **rollout}}
+    )
+    one.run(10)
+    one.apply(f"{_V}2")
+    return one
+
+
+@pytest.mark.parametrize("problem", ["StaleMetrics", "SourceDown", "NoTraffic"])
+def test_an_outage_of_the_metrics_does_not_take_back_what_was_found_not_worse(problem: str) -> None:
+    one = _canary(
+        steps=[{"weight": 10, "duration": "100s"}], analysis={"deadline": "60s", "onInconclusive": "rollback"}
+    )
+    one.verdict = "NotWorse"
+    one.run(80)
+    one.problem = problem
+    one.run(60)
+    assert one.weights == {"v1": 90, "v2": 10}
+    assert one.condition("EvidenceUsable") == ("False", problem)
+    one.problem = ""
+    one.run(30)
+    assert one.weights == {"v2": 100}
+
+
+@pytest.mark.parametrize("after", [[], [{"weight": 60, "duration": "5s"}], [{"weight": 100, "duration": "5s"}]])
+def test_more_than_half_of_the_requests_straight_after_testers_needs_somebody_who_answers_for_it(after: Any) -> None:
+    one = serving(rollout={"steps": [{"weight": 0, "duration": "5s"}, *after]})
+    one.traffic = False
+    one.apply(f"{_V}2")
+    one.run(60)
+    assert one.weights == {"v1": 100, "v2": 0}
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    assert one.ask("approve", "v2")[0] == "Done"
+    one.run(4)
+    assert (one.weights or {}).get("v2") == (60 if after and after[0]["weight"] == 60 else 100)
+    if one.status.rollout is None:
+        assert one.status.history[-1].reason == "Approved"
+
+
+def test_a_small_step_after_testers_needs_no_approval() -> None:
+    one = serving(rollout={"steps": [{"weight": 0, "duration": "5s"}, {"weight": 10, "duration": "5s"}]})
+    one.traffic = False
+    one.apply(f"{_V}2")
+    one.run(20)
+    assert one.weights == {"v1": 90, "v2": 10}
+
+
+@pytest.mark.parametrize("choice", ["promote", "rollback"])
+def test_a_weekend_of_waiting_for_approval_is_not_the_evidence_s_fault(choice: str) -> None:
+    steps = [{"weight": 10, "duration": "5s", "approval": True}, {"weight": 50, "duration": "5s"}]
+    one = serving(rollout={"steps": steps, "analysis": {"deadline": "60s", "onInconclusive": choice}})
+    one.apply(f"{_V}2")
+    one.run(2000, step=5)
+    assert one.ask("approve", "v2")[0] == "Done"
+    one.run(40)
+    assert one.weights == {"v1": 50, "v2": 50}
+    one.run(40)
+    assert one.weights == ({"v2": 100} if choice == "promote" else {"v1": 100})
+
+
+@pytest.mark.parametrize("why", ["paused", "frozen", "stable-down"])
+def test_time_in_which_nothing_could_be_judged_counts_for_no_deadline(why: str) -> None:
+    one = serving(rollout={"analysis": {"deadline": "60s", "onInconclusive": "rollback"}})
+    one.apply(f"{_V}2")
+    one.run(30)
+    assert one.weights == {"v1": 50, "v2": 50}
+    if why == "paused":
+        one.ask("pause", "v2")
+    elif why == "frozen":
+        one.frozen = "an incident"
+    else:
+        one.deployed["v1"].ready, one.deployed["v1"].startable = 0, False
+    one.run(50)
+    if why == "paused":
+        one.ask("resume", "v2")
+    one.frozen = ""
+    one.deployed["v1"].startable = True
+    one.run(30)
+    assert one.weights == {"v1": 50, "v2": 50}
+    one.run(40)
+    assert one.weights == {"v1": 100}
+
+
+def test_the_status_names_no_deadline_that_does_not_count() -> None:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(8)
+    one.ask("pause", "v2")
+    assert one.status.rollout is not None
+    assert one.status.rollout.deadline is None
