@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ekiben.analysis import Config
+from ekiben.analysis import POOLED, Config
+from ekiben.signals import comparison
 from ekiben.signals.collector import Collector, tick_seconds
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
 from ekiben.signals.source import ScrapeTarget
 
 BOUNDS = (0.01, 0.1, 1.0)
+START = 1000.0
 CANARY, STABLE, OLD = "canary", "stable", "old"
 
 
@@ -47,13 +49,18 @@ class World:
     drains = True
     pooled = False
     latency = True
+    late = 0.0
+    reads = 0
 
     def histograms(self, runtime):
         return self.latency
 
     async def read(self, targets, timeout):  # noqa: ASYNC109
         self.timeouts.append(timeout)
-        return {t.uid: self.trouble if t.uid in self.broken else self.pods[t.uid] for t in targets}
+        self.reads += 1
+        at = START + self.reads - 1 - self.late if self.late else None
+        read = {uid: replace(pod, at=at) for uid, pod in self.pods.items()}
+        return {t.uid: self.trouble if t.uid in self.broken else read[t.uid] for t in targets}
 
     async def close(self) -> None:
         pass
@@ -78,7 +85,7 @@ class Drive:
 
     world: World
     collector: Collector
-    now: float = 1000.0
+    now: float = START
 
     async def tick(self, times: int = 1, *, stable=None, canary=None) -> None:
         for _ in range(times):
@@ -385,3 +392,38 @@ def test_whatever_pods_say_no_tick_fails(ticks):
 def test_many_pods_are_asked_less_often():
     assert tick_seconds(20) == 1
     assert tick_seconds(200) == 5
+
+
+@pytest.mark.parametrize(("randomised", "weight", "note"), [(True, 0.1, ""), (False, None, "approximate")])
+async def test_a_block_carries_the_weight_where_chance_splits_requests(world, monkeypatch, randomised, weight, note):
+    blocks = []
+    true = comparison.step
+    monkeypatch.setattr(comparison, "step", lambda state, block: blocks.append(block) or true(state, block))
+    drive = await started(world, randomised=randomised)
+    await drive.tick(20, canary={"fine": 5})
+    assert {block.weight for block in blocks} == {weight}
+    assert drive.evidence().note.startswith(note)
+
+
+async def test_what_was_counted_since_a_sample_before_the_weight_does_not_count(world):
+    """A server's samples are older than the moment at which it is asked."""
+    drive = await started(world)
+    world.late = 2.0
+    await drive.tick(3)
+    # The settle time is over, but the sample before was from within it.
+    world.late = 0.0
+    await drive.tick(1, canary={"errors": 20})
+    await drive.tick(10, canary={"fine": 5})
+    assert drive.evidence().usable
+    assert drive.evidence().metrics[0].canary_events == 0
+
+
+async def test_where_revisions_are_counted_as_a_whole_blocks_have_no_pods(world, monkeypatch):
+    blocks = []
+    true = comparison.step
+    monkeypatch.setattr(comparison, "step", lambda state, block: blocks.append(block) or true(state, block))
+    world.pooled = True
+    drive = await started(world)
+    await drive.tick(20, canary={"fine": 5})
+    assert {tuple(block.canary) for block in blocks} == {tuple(block.baseline) for block in blocks} == {(POOLED,)}
+    assert blocks[-1].canary[POOLED].n == 10

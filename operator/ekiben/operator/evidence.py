@@ -15,6 +15,7 @@ from ekiben.analysis import Config
 from ekiben.api.base import seconds
 from ekiben.api.rollout import Analysis
 from ekiben.api.status import RolloutStatus
+from ekiben.api.traffic import Provider
 from ekiben.rollout.observation import Drain, Evidence
 from ekiben.signals.business import BusinessMetric, split
 from ekiben.signals.collector import Collector, tick_seconds
@@ -106,6 +107,7 @@ class Watchers:
             state=rollout.evidence,
             metrics=metrics,
             unknown=unknown,
+            randomised=world.resource.spec.traffic.provider is Provider.GATEWAY_API,
         )
         log = ResourceLog(_log, *key, revision=rollout.revision)
         return Watcher(collector, source, *both, log)

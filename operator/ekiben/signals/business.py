@@ -90,7 +90,8 @@ class BusinessMetric:
         self._reader = reader
         self._delay = delay
         self._canary, self._stable = canary, stable
-        self._comparison = Comparison(config, self.tick_length)
+        # Trials are not requests: how many there are in each arm says nothing about the route.
+        self._comparison = Comparison(config, self.tick_length, randomised=False)
         self._due = 0.0
         self._share = 0.0
         self._failures: list[str] = []

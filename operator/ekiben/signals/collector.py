@@ -27,6 +27,7 @@ from .source import Readings, ScrapeTarget, Source
 _READING_SHARE = 0.8
 """Share of a tick that a reading may take."""
 _MANY_PODS = 50
+_APPROXIMATE = "approximate: connections are split, not requests, so that the bound on false rollbacks is not claimed"
 _INTERVALS = 4
 """A source that counts pods at moments of its own compares spans that are shifted by up to one of its intervals."""
 
@@ -61,6 +62,7 @@ class Collector:
         state: str = "",
         metrics: Sequence[BusinessMetric] = (),
         unknown: Sequence[str] = (),
+        randomised: bool = True,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -75,6 +77,8 @@ class Collector:
                 canary, is dropped, and `note` says so.
             metrics: business metrics to be judged as well; `config` leaves their part of falseRollback to them.
             unknown: names of business metrics that nobody has defined: with them nothing can be decided.
+            randomised: whether the gateway gives each request to a revision by chance. Where it does so for each
+                connection, or for each caller, the verdict is approximate, and says so.
         """
         self.tick_length = tick
         self.note = ""
@@ -85,7 +89,8 @@ class Collector:
         self._canary = Arm(canary) if canary is not None else None
         self._pair = {stable, canary}
         self._drains = Drains()
-        self._requests = Comparison(config, tick)
+        self._randomised = randomised
+        self._requests = Comparison(config, tick, randomised=randomised)
         self._metrics = tuple(metrics)
         self._unknown = tuple(unknown)
         self._traffic = quality.Traffic()
@@ -156,7 +161,7 @@ class Collector:
             problem_message=problem.message,
             hung=now is not None and quality.hung(canary, self._stable, self._timeout, now),
             state=self.state(),
-            note=found.note,
+            note="; ".join(filter(None, (found.note, "" if self._randomised else _APPROXIMATE))),
             needs=found.needs,
         )
 
@@ -187,7 +192,8 @@ class Collector:
         except StateError as error:
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
             return
-        self._requests, self._seen = Comparison(config, self.tick_length, found.analysis), found.requests
+        self._seen = found.requests
+        self._requests = Comparison(config, self.tick_length, found.analysis, randomised=self._randomised)
         for metric in self._metrics:
             if metric.name in found.metrics:
                 metric.restore(found.metrics[metric.name])

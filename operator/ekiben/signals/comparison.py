@@ -45,13 +45,21 @@ class Reading:
 class Comparison:
     """The counters of two arms, and the state of the analysis."""
 
-    def __init__(self, config: Config, tick: float, state: State | None = None) -> None:
-        """Prepare; with a state, go on with it."""
+    def __init__(self, config: Config, tick: float, state: State | None = None, *, randomised: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            config: what the analysis is to guarantee.
+            tick: seconds between two readings.
+            state: what to go on with; None at the beginning.
+            randomised: whether each request goes to one of the arms by chance, so that their shares can be checked.
+        """
         self.state = state
         self.usable = False
         """At least one block with requests of both arms was counted since the share changed."""
         self.references = References()
         self._config = config
+        self._randomised = randomised
         self._gatherer = Gatherer(tick)
         self._share = 0.0
         self._read_at: float | None = None
@@ -69,7 +77,7 @@ class Comparison:
         if share > 0 and self.state is None:
             # Before the canary's first request: afterwards its own answers might sway the boundary.
             self.state = initial(self._config, history)
-        self._gatherer.begin(now, settle)
+        self._gatherer.begin(now, settle, share if self._randomised else None)
 
     def read(self, targets: Sequence[ScrapeTarget], counters: Mapping[str, PodCounters], now: float) -> Reading:
         """Take in a reading that began at `now`; `count` then makes evidence of it."""

@@ -33,6 +33,8 @@ class Gatherer:
     """When the weight changed, seconds since the epoch."""
     settled: float = 0.0
     """When blocks begin to count."""
+    weight: float | None = None
+    """Share of the requests that the canary should get, 0 to 1; None where they are not split one by one."""
     _before: tuple[int, int] = (0, 0)
     """Requests of canary and baseline since the weight changed."""
     _began: float | None = None
@@ -40,9 +42,9 @@ class Gatherer:
     _canary: dict[str, Increment] = field(default_factory=dict)
     _baseline: dict[str, Increment] = field(default_factory=dict)
 
-    def begin(self, now: float, settle: float) -> None:
+    def begin(self, now: float, settle: float, weight: float | None = None) -> None:
         """Start anew after a weight change; nothing counts for `settle` seconds."""
-        self.since, self.settled = now, now + settle
+        self.since, self.settled, self.weight = now, now + settle, weight
         self._before = (0, 0)
         self._drop()
 
@@ -86,6 +88,7 @@ class Gatherer:
             canary=counts_on(_arm(self._canary, pooled=pooled), bounds),
             baseline=counts_on(_arm(self._baseline, pooled=pooled), bounds),
             bounds=bounds,
+            weight=self.weight,
         )
         self._drop()
         return block
