@@ -1,6 +1,9 @@
 """Paths of fields and who set them, as the API server tells it."""
 
-from ekiben.objects import fields
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ekiben.objects import compare, fields
 
 _MODEL = 'k:{"name":"model"}'
 _DEBUG = 'k:{"name":"DEBUG"}'
@@ -63,3 +66,37 @@ def test_who_set_a_field():
 def test_what_is_written_as_a_whole_has_one_owner():
     path = ("f:spec", "f:template", "f:spec", "f:tolerations", "f:anything", "f:below")
     assert fields.owners(live(("kubectl-edit", "", EDITED)), path) == {"kubectl-edit"}
+
+
+_NAMES = st.text(alphabet="abc./", min_size=1, max_size=3)
+_ITEMS = st.lists(st.fixed_dictionaries({"name": _NAMES, "value": st.integers()}), unique_by=lambda item: item["name"])
+_BLOCKS = st.recursive(
+    st.integers() | st.fixed_dictionaries({"env": _ITEMS}),
+    lambda inner: st.dictionaries(_NAMES, inner, min_size=1, max_size=3),
+    max_leaves=10,
+)
+
+
+def tree_of(value):
+    """Return the tree of managedFields of whoever set everything."""
+    if isinstance(value, list):
+        return {fields.key_element(item, ("name",)): {".": {}, **tree_of(item)} for item in value}
+    return {f"f:{key}": tree_of(inner) for key, inner in value.items()} if isinstance(value, dict) else {}
+
+
+@given(st.dictionaries(_NAMES, _BLOCKS, min_size=1))
+def test_what_somebody_set_is_all_of_it_his_and_nothing_else(body):
+    tree = tree_of(body)
+    assert list(fields.foreign(tree, body)) == []
+    for path in fields.foreign(tree, {}):
+        assert fields.owners(live(("somebody", "", tree)), path) == {"somebody"}
+
+
+@given(st.dictionaries(_NAMES, _BLOCKS, min_size=1), _ITEMS)
+def test_items_that_others_add_to_a_list_with_keys_are_no_difference(body, added):
+    def grown(value):
+        if isinstance(value, list):
+            return [*[item for item in added if item["name"] not in {one["name"] for one in value}], *value]
+        return {key: grown(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+    assert compare.differences(body, grown(body)) == []
