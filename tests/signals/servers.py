@@ -6,12 +6,14 @@ import json
 import os
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from aiohttp import web
@@ -42,8 +44,6 @@ class FakePod:
     errors: int = 0
     down: bool = False
     scrapes: int = 0
-    port: int = 0
-    extra: str = ""
 
     def page(self) -> str:
         common = 'endpoint="/predict",runner_name="Iris",service_name="iris"'
@@ -56,11 +56,34 @@ class FakePod:
                     f'bentoml_service_request_duration_seconds_bucket{{{labels},le="{le}"}} {count}'
                     for le in ("0.1", "1.0", "+Inf")
                 ]
-        return "\n".join([*lines, self.extra]) + "\n"
+        return "\n".join(lines) + "\n"
 
-    async def answer(self, _: web.Request) -> web.Response:
-        self.scrapes += 1
-        return web.Response(status=503 if self.down else 200, text=self.page(), content_type="text/plain")
+    @contextmanager
+    def serving(self) -> Iterator[int]:
+        """Serve it from a thread of its own; yields the port."""
+        pod = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                pod.scrapes += 1
+                body = pod.page().encode()
+                self.send_response(503 if pod.down else 200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread.start()
+            try:
+                yield server.server_address[1]
+            finally:
+                server.shutdown()
+                thread.join()
 
 
 def free_port() -> int:
@@ -74,18 +97,7 @@ class Prometheus:
     """A running server."""
 
     url: str
-    targets: Path
     process: subprocess.Popen[bytes] = field(repr=False)
-
-    def scrape(self, pods: dict[str, int], **labels: str) -> None:
-        """Say which pods there are: name -> port."""
-        groups = [
-            {"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": "shop", "pod": name, **labels}}
-            for name, port in pods.items()
-        ]
-        partial = self.targets.with_suffix(".partial")
-        partial.write_text(json.dumps(groups))
-        partial.rename(self.targets)
 
     def get(self, path: str) -> int:
         try:
@@ -97,16 +109,13 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(binary: Path, folder: Path, interval: str) -> Iterator[Prometheus]:
-    """A Prometheus server that scrapes what `Prometheus.scrape` says."""
-    port, targets = free_port(), folder / "targets.json"
-    targets.write_text("[]")
-    job = {
-        "job_name": "pods",
-        "scrape_interval": interval,
-        "scrape_timeout": interval,
-        "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
-    }
+def prometheus(binary: Path, folder: Path, interval: str, pods: Mapping[str, Sequence[str]]) -> Iterator[Prometheus]:
+    """A Prometheus server that scrapes these pods: name -> addresses."""
+    port = free_port()
+    groups = [
+        {"targets": list(addresses), "labels": {"namespace": "shop", "pod": name}} for name, addresses in pods.items()
+    ]
+    job = {"job_name": "pods", "scrape_interval": interval, "scrape_timeout": interval, "static_configs": groups}
     (folder / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -122,7 +131,7 @@ def prometheus(binary: Path, folder: Path, interval: str) -> Iterator[Prometheus
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    server = Prometheus(f"http://127.0.0.1:{port}", targets, process)
+    server = Prometheus(f"http://127.0.0.1:{port}", process)
     try:
         _wait_until_ready(server, folder / "log")
         yield server

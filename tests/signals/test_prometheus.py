@@ -1,6 +1,7 @@
 """Counters from a real Prometheus server, and what its silence means."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,21 +27,31 @@ def target(name: str, namespace: str = "shop", uid: str = "") -> ScrapeTarget:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
+def scraped(tmp_path_factory: pytest.TempPathFactory):
+    """A Prometheus, and the pods that it scrapes."""
     binary: Path = extras.ensure("prometheus", cache_folder(), Lines())
-    with prometheus(binary, tmp_path_factory.mktemp("prometheus"), f"{int(INTERVAL * 1000)}ms") as running:
-        yield running
+    pods = {name: FakePod(requests) for name, requests in (("iris-1", 100), ("iris-2", 50), ("idle", 0), ("twice", 70))}
+    with contextlib.ExitStack() as stack:
+        ports = {name: stack.enter_context(pod.serving()) for name, pod in pods.items()}
+        addresses = {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
+        # The same pod under two addresses: two instances to the server.
+        addresses["twice"].append(f"localhost:{ports['twice']}")
+        folder = tmp_path_factory.mktemp("prometheus")
+        running = stack.enter_context(prometheus(binary, folder, f"{int(INTERVAL * 1000)}ms", addresses))
+        yield running, pods
+
+
+@pytest.fixture(scope="module")
+def server(scraped) -> Prometheus:
+    return scraped[0]
 
 
 @pytest.fixture
-async def pods(server: Prometheus):
-    """Two pods that the server scrapes."""
-    one, two = FakePod(100), FakePod(50)
-    async with serving(one.answer) as first, serving(two.answer) as second:
-        one.port, two.port = first, second
-        server.scrape({"iris-1": first, "iris-2": second}, run=str(first))
-        await until(lambda: one.scrapes > 2 and two.scrapes > 2)
-        yield one, two
+async def pods(scraped) -> dict[str, FakePod]:
+    """The pods, scraped more than once."""
+    found = scraped[1]
+    await until(lambda: all(pod.scrapes > 2 for pod in found.values()))
+    return found
 
 
 @pytest.fixture
@@ -76,8 +87,24 @@ async def test_the_counters_of_pods_are_read(source, pods):
     assert 0 <= time.time() - got["iris-1"].at <= 4 * INTERVAL
 
 
+async def test_a_pod_that_was_asked_nothing_has_counted_nothing(source, pods):
+    got = await read(source, "idle")
+    assert replace(got["idle"], at=None) == PodCounters()
+
+
+async def test_a_pod_that_is_not_scraped_is_unknown(source, pods):
+    got = (await read(source, "nowhere-1"))["nowhere-1"]
+    assert got.trouble is Trouble.UNKNOWN
+    assert "is it scraped" in str(got)
+
+
+async def test_two_scrapers_of_one_pod_do_not_double_it(source, pods):
+    await until(lambda: pods["twice"].scrapes > 8)
+    assert (await read(source, "twice"))["twice"].requests == 70
+
+
 async def test_what_a_pod_counts_is_seen_once_also_over_restarts_between_two_readings(source, pods):
-    one, _ = pods
+    one = pods["iris-1"]
     before = (await read(source, "iris-1"))["iris-1"].requests
     one.requests, one.errors = 130, 10
     now = await settled(source, "iris-1", before + 30)
@@ -93,44 +120,16 @@ async def test_what_a_pod_counts_is_seen_once_also_over_restarts_between_two_rea
     assert again.requests == now.requests
 
 
-async def test_a_pod_that_was_asked_nothing_has_counted_nothing(server, source):
-    idle = FakePod()
-    async with serving(idle.answer) as port:
-        server.scrape({"idle": port})
-        await until(lambda: idle.scrapes > 2)
-        got = await read(source, "idle")
-    assert replace(got["idle"], at=None) == PodCounters()
-
-
-async def test_a_pod_that_is_not_scraped_is_unknown(source, pods):
-    got = (await read(source, "nowhere-1"))["nowhere-1"]
-    assert got.trouble is Trouble.UNKNOWN
-    assert "is it scraped" in str(got)
-
-
 async def test_a_pod_that_stops_answering_becomes_stale(source, pods):
-    one, _ = pods
-    assert (await read(source, "iris-1"))["iris-1"].requests
-    one.down = True
+    assert (await read(source, "iris-2"))["iris-2"].requests
+    pods["iris-2"].down = True
 
     async def stale() -> bool:
-        found = (await read(source, "iris-1"))["iris-1"]
+        found = (await read(source, "iris-2"))["iris-2"]
         return isinstance(found, MetricsError) and found.trouble is Trouble.STALE
 
     await until(stale)
-    assert isinstance((await read(source, "iris-2"))["iris-2"], PodCounters)
-
-
-async def test_two_scrapers_of_one_pod_do_not_double_it(server, source):
-    pod = FakePod(70)
-    async with serving(pod.answer) as port:
-        # The same pod under two addresses: two instances to the server.
-        groups = (
-            f'[{{"targets":["127.0.0.1:{port}","localhost:{port}"],"labels":{{"namespace":"shop","pod":"twice"}}}}]'
-        )
-        server.targets.write_text(groups)
-        await until(lambda: pod.scrapes > 8)
-        assert (await read(source, "twice"))["twice"].requests == 70
+    assert isinstance((await read(source, "iris-1"))["iris-1"], PodCounters)
 
 
 @pytest.mark.parametrize("name", ['iris"} or vector(1) #', "a|b", ".*", "Iris", "a\nb", ""])
