@@ -150,10 +150,11 @@ class Collector:
             return None
         found = together(self._requests.state, [metric.view() for metric in self._metrics])
         problem = self._problem() or quality.Problem(found.problem, found.problem_message)
+        note = "; ".join(filter(None, (found.note, "" if self._randomised else _APPROXIMATE)))
         return Evidence(
             revision=canary.revision,
             verdict=found.kind,
-            message=found.because,
+            message="; ".join(filter(None, (found.because, note, quality.needs(found.needs)))),
             metrics=found.metrics,
             usable=self._requests.usable,
             canary_requests=self._seen,
@@ -161,7 +162,7 @@ class Collector:
             problem_message=problem.message,
             hung=now is not None and quality.hung(canary, self._stable, self._timeout, now),
             state=self.state(),
-            note="; ".join(filter(None, (found.note, "" if self._randomised else _APPROXIMATE))),
+            note=note,
             needs=found.needs,
         )
 

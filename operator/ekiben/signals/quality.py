@@ -89,6 +89,16 @@ def unknown_queries(names: Sequence[str]) -> Problem:
     )
 
 
+def needs(seconds: float | None) -> str:
+    """Say how long "not worse" still takes, in one unit; empty where that is not known."""
+    if seconds is None:
+        return ""
+    for size, unit in ((3600, "h"), (60, "min"), (1, "s")):
+        if seconds >= 2 * size or size == 1:
+            return f'about {max(1, round(seconds / size))} {unit} more until "not worse" at this traffic'
+    return ""
+
+
 def hung(canary: Arm, stable: Arm, timeout: float, now: float) -> bool:
     """Whether requests are in flight on the canary, none was completed for the timeout, and the stable completes."""
     if canary.waiting_since is None or canary.missed:
