@@ -64,4 +64,11 @@ def test_differences_are_named_by_path(desired, live, paths):
 def test_a_changed_selector_is_seen():
     desired = service.render_stable(resource(), "bcdfghjk")
     live = service.render_stable(resource(), "mnpqrstv")
-    assert differs(desired, live) == ["spec.selector[ekiben.dev/revision]"]
+    assert differs(desired, live) == ["spec.selector"]
+
+
+def test_a_selector_with_a_label_more_selects_something_else():
+    desired = service.render(resource(), "bcdfghjk")
+    live = copy.deepcopy(desired)
+    live["spec"]["selector"]["app"] = "else"
+    assert differs(desired, live) == ["spec.selector"]

@@ -154,8 +154,15 @@ class Invariants:
         if not 99 <= sum(after.values()) <= 101:
             self._violated(1, f"the weights are {after}")
         self._moved(told, before, after)
-        if told.seen.frozen and before and after != before and _known(before, told.seen.resource.status, name):
-            self._violated(9, f"frozen, and the weights go from {before} to {after}")
+        if told.seen.frozen and before and _known(before, told.seen.resource.status, name):
+            was, now = self._effect(before), self._effect(after)
+            if was != now:
+                self._violated(9, f"frozen, and the weights go from {was} to {now}")
+
+    def _effect(self, weights: dict[str, int]) -> dict[str, int]:
+        """Return who gets requests: the Service NAME stands for what it selects."""
+        known = {backend: weight for backend, weight in weights.items() if weight}
+        return self._world.selected() if known.keys() == {self._world.name} else known
 
     def _chosen(self, told: Told) -> None:
         """The Service NAME was written: by replicas, that is how requests move."""
@@ -182,7 +189,7 @@ class Invariants:
         if running is not None and running.policy.get("strategy") == "recreate":
             return
         resource = told.seen.resource
-        paused = resource.spec.rollout.paused or status.paused
+        paused = resource.spec.rollout.paused or told.plan.status.paused
         back = running is not None and running.reason == "BakeFailed"
         if paused and running is not None and running.state != "First" and not back and weight < 100:
             self._violated(9, f"paused, and {backend} gets a weight of {weight}")

@@ -39,17 +39,23 @@ class Looks:
         self.taken: Counter[Transition] = Counter()
         self.marks: set[str] = set()
         """What was done since the last look that no observation shows: lost-child, lost-status."""
-        self._before: tuple[str, frozenset[str]] = ("First", frozenset())
+        self._before: tuple[str, frozenset[str], float] = ("First", frozenset(), 0.0)
 
-    def looked(self, seen: Observation, now: float, plan: Plan) -> list[Transition]:
-        """Take one look in; returns what it was counted as."""
+    def looked(self, seen: Observation, now: float, plan: Plan, *, dry: bool) -> list[Transition]:
+        """Take one look in; returns what it was counted as. `dry` says that no requests, or no counters, come."""
         status = seen.resource.status
-        known, met_before = self._before
+        known, met_before, entered = self._before
         state = known if "lost-status" in self.marks else state_of(status)
-        met = frozenset((*_turns(seen, now, state), *self.marks))
-        self.marks = set()
+        entered = entered if state == known else now
         after = state_of(plan.status)
-        fresh = met - met_before if state == known else met
+        met = {*_turns(seen, now, state), *self.marks} | ({"no-evidence"} if dry else set())
+        if state == "Restoring" and now - entered >= _deadline(status):
+            met.add("late")
+        if (state, after) == ("Clearing", "Replacing"):
+            met.add("gone")  # drained: their end is decided
+        self.marks = set()
+        # What only holds on is counted once, and where it gets to.
+        fresh = met - met_before if state == known and after == state else met
         found = [(state, turn, after) for turn in sorted(fresh)]
         found += [
             (state, one.verb, REFUSED if one.outcome == "Refused" else after)
@@ -58,8 +64,13 @@ class Looks:
         ]
         self.taken.update(found)
         # A turn that has been answered by another state is met anew there.
-        self._before = (after, met if after == state else frozenset())
+        self._before = (after, frozenset(met) if after == state else frozenset(), entered if after == state else now)
         return found
+
+
+def _deadline(status: Status) -> float:
+    policy = Rollout.model_validate(status.rollout.policy) if status.rollout else Rollout()
+    return seconds(policy.progress_deadline)
 
 
 def _turns(seen: Observation, now: float, state: str) -> Iterator[str]:

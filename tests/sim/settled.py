@@ -9,6 +9,7 @@ from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
 
+from .choice import named
 from .network import shares
 from .process import RESYNC
 
@@ -35,7 +36,7 @@ def settled(story: Story) -> list[str]:
         return []
     if not _at_rest(story):
         return [f"the rollout does not end: {story.state}, {_why(story)}"]
-    story.advance(40)
+    story.advance(70)  # a route of the user's is read every minute
     problems = list(_problems(story))
     before, requests = story.process.writes, story.process.requests
     story.advance(RESYNC + 10)
@@ -55,11 +56,11 @@ def _help(story: Story) -> None:
     """Do what only a person does: approve, and decide where the evidence did not."""
     held = next((one for one in story.world.status.get("conditions", ()) if one["type"] == "Paused"), {})
     if held.get("reason") == "AwaitingApproval":
-        story.make("approve")
+        story.make(named("approve"))
     elif held.get("reason") == "Inconclusive":
-        story.make("promote")
+        story.make(named("promote"))
     elif held.get("reason") == "Paused":
-        story.make("resume")
+        story.make(named("resume_it"))
 
 
 def _problems(story: Story) -> Iterator[str]:

@@ -27,7 +27,7 @@ def model(version: str) -> Json:
 
 def rollout(rng: Random, strategy: str | None = None) -> Json:
     """Return a spec.rollout."""
-    strategy = strategy or rng.choices(("canary", "blueGreen", "shadow", "recreate"), (5, 2, 2, 2))[0]
+    strategy = strategy or rng.choices(("canary", "blueGreen", "shadow", "recreate"), (4, 2, 3, 4))[0]
     spec: Json = {
         "strategy": strategy,
         "bake": rng.choice(("0s", "6s", "20s")),

@@ -20,6 +20,7 @@ from ekiben.rollout.plan import Plan
 
 from . import specs, turns
 from .apiserver import ApiServer
+from .choice import choose, named
 from .clock import VirtualLoop, virtual_time
 from .invariants import Invariants
 from .looks import Looks, state_of
@@ -31,15 +32,7 @@ from .world import World
 
 Json = dict[str, Any]
 
-# How often a turn is made in a state where nothing asks for another one in particular.
-_EVERYWHERE: dict[str, int] = {
-    "new": 10, "back": 6, "policy": 5, "size": 4, "pause": 6, "path": 1, "provider": 1, "ask": 12, "ask_oddly": 3,
-    "freeze": 4, "front": 1, "remove": 1, "lose_child": 5, "change_child": 4, "lose_status": 4, "trouble": 6,
-    "breaks": 8, "kill": 4, "recover": 6, "opinion": 8, "silence": 5, "traffic": 4, "counters": 3, "load": 2, "dies": 4,
-    "dies_writing": 4, "fails": 4, "slow": 2, "deaf": 2, "stale": 2, "second": 2,
-}  # fmt: skip
-_TURNS: dict[str, Turn] = {name: getattr(turns, name) for name in _EVERYWHERE}
-_LENGTH = (8, 16)
+_LENGTH = (9, 17)
 
 
 class ViolationError(AssertionError):
@@ -116,29 +109,41 @@ class Story:
         self.world.gateway.delay = self.rng.choice((0.05, 0.5, 2.0))
         self.world.open_front()
         self.create_again()
-        if self.rng.random() < 0.9:
+        if self.rng.random() < 0.8:
+            self.advance(6)
+        if self.rng.random() < 0.4:
+            self._serve_another()
+
+    def _serve_another(self) -> None:
+        """Have a second revision take over, so that there is one to go back to."""
+        self.make(turns.new)
+        self.advance(0.1)
+        self.make(named("promote"))
+        self._stops = True
+        for _ in range(3):
             self.advance(12)
+        self._stops = False
 
     def wait(self) -> None:
-        """Let time pass: often until the rollout gets to another state, sometimes for long."""
+        """Let time pass: often until the rollout gets to another state, sometimes hardly any, sometimes for long."""
         kind = self.rng.random()
-        if kind < 0.6:
+        if kind < 0.5:
             self._stops = True
-            self.advance(self.rng.choice((5, 15, 40)))
+            # While the gateway is silent, or nothing may move, each second is a look that finds nothing new.
+            self.advance(self.rng.choice((4, 10, 20) if self.world.gateway.answers else (1, 3)))
             self._stops = False
-            self.advance(self.rng.choice((0.0, 0.0, 0.3, 1.5)))
+            self.advance(self.rng.choice((0.0, 0.0, 0.02, 0.3)))
+        elif kind < 0.85:
+            self.advance(self.rng.choice((0.02, 0.1, 0.5)))
         else:
-            self.advance(self.rng.choice((0.01, 0.1, 1, 4, 12, 45)))
+            self.advance(self.rng.choice((2, 6, 12, 35)))
 
     def turn(self) -> None:
         """Make one turn."""
-        names = list(_EVERYWHERE)
-        name = self.rng.choices(names, [_EVERYWHERE[one] for one in names])[0]
-        self.make(name)
+        self.make(choose(self))
 
-    def make(self, name: str) -> None:
-        """Make a turn by its name."""
-        turn = _TURNS.get(name) or turns.REQUESTS[name]
+    def make(self, turn: Turn) -> None:
+        """Make a turn."""
         done = turn(self)
         if done:
             self.note(done)
@@ -298,7 +303,7 @@ class Story:
         process = next((one for one in self._processes if one.is_current()), None)
         self.invariants.looked(process, seen, plan)
         before = state_of(seen.resource.status)
-        found = self.looks.looked(seen, now, plan)
+        found = self.looks.looked(seen, now, plan, dry=not (self.world.senses.traffic and self.world.senses.counters))
         after = state_of(plan.status)
         if self._tell and (found or before != after):
             met = ", ".join(turn for _, turn, _ in found)

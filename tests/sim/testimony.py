@@ -45,6 +45,7 @@ class Testimony:
         self._queue = queue
         self._canary = self._stable = ""
         self._image = ""
+        self._baking = ""
         self._began = 0.0
         self._counted = 0.0
         self._until = 0.0
@@ -58,6 +59,8 @@ class Testimony:
         """Begin, continue or end watching, as the status says."""
         status = seen.resource.status
         rollout, stable, canary = status.rollout, status.stable, status.canary
+        self._baking = stable.revision if rollout is None and stable is not None and status.former else ""
+        self._image = stable.image if self._baking and stable else self._image
         if rollout is None or stable is None or canary is None:
             self._canary = ""
             return
@@ -97,6 +100,8 @@ class Testimony:
 
     def evidence(self, _key: Key) -> Evidence | None:
         """Return what is known about the canary now."""
+        if self._baking:
+            return self._objectives()
         if not self._canary:
             return None
         now, senses, nature = self._world.now, self._world.senses, self._world.nature(self._image)
@@ -124,6 +129,12 @@ class Testimony:
             hung=judged and nature.verdict == "hung" and usable,
             state=json.dumps({"canary": self._canary, "counted": self._counted}),
         )
+
+    def _objectives(self) -> Evidence:
+        """What absolute objectives say in the bake, where there is no control."""
+        nature = self._world.nature(self._image)
+        bad = nature.verdict == "bad" and self._world.senses.traffic and self._world.senses.counters
+        return Evidence(self._baking, "Regressed" if bad else "Unknown", "told by objectives", usable=True)
 
     def drains(self, _key: Key) -> Mapping[str, Drain]:
         """Return what is known about requests still on their way."""

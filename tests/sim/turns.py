@@ -12,7 +12,7 @@ from ekiben.cluster.kinds import Kind
 from ekiben.objects.names import REVISION_LABEL
 
 from . import specs
-from .schema import DISRUPTION_BUDGET, NAMESPACE
+from .schema import DISRUPTION_BUDGET, NAMESPACE, POLICY
 
 if TYPE_CHECKING:
     from .story import Story
@@ -65,9 +65,21 @@ def provider(story: Story) -> str | None:
     return _apply(story, traffic=specs.traffic(story.rng))
 
 
-def ask(story: Story) -> str | None:
-    """Ask for something sensible."""
-    return _ask(story, story.rng.choice(list(Verb)).value)
+def shared(story: Story) -> str | None:
+    """Write, change or delete the RolloutPolicy, or refer to it."""
+    world, rng = story.world, story.rng
+    kind = rng.randrange(3)
+    if kind == 0:
+        rollout = {key: value for key, value in story.spec["rollout"].items() if key in ("paused", "bake")}
+        ref = {} if "policyRef" in story.spec["rollout"] else {"policyRef": "careful"}
+        return _apply(story, rollout={**rollout, **ref} if ref else specs.rollout(rng))
+    if kind == 1:
+        world.server.remove(POLICY, world.namespace, "careful")
+        return "the policy is deleted"
+    meta = {"name": "careful", "namespace": world.namespace}
+    world.server.remove(POLICY, world.namespace, "careful")
+    world.server.put(POLICY, {"metadata": meta, "spec": {"rollout": specs.rollout(rng)}}, "kubectl")
+    return "the policy is written"
 
 
 def ask_oddly(story: Story) -> str | None:
@@ -177,6 +189,18 @@ def _shuffled(route: Json) -> list[Json]:
     return rules
 
 
+def scale_child(story: Story) -> str | None:
+    """Scale a Deployment by hand, most often one that should have no pods."""
+    found = list(story.world.server.all(kinds.DEPLOYMENT))
+    if not found:
+        return None
+    body = story.rng.choice(found)
+    replicas = story.rng.choice((0, 1, 2))
+    story.world.change(kinds.DEPLOYMENT, body["metadata"]["name"], {"spec": {"replicas": replicas}})
+    story.mark("lost-child")
+    return f"Deployment {body['metadata']['name']} is scaled to {replicas}"
+
+
 def lose_status(story: Story) -> str | None:
     if not story.world.status:
         return None
@@ -197,12 +221,20 @@ def trouble(story: Story) -> str | None:
 
 
 def breaks(story: Story) -> str | None:
-    """Pods that run meet with trouble."""
-    revision = story.revision_of(story.rng.choice(("canary", "canary", "stable")))
+    """Pods of the new revision that run meet with trouble."""
+    return _break(story, "canary")
+
+
+def breaks_stable(story: Story) -> str | None:
+    return _break(story, "stable")
+
+
+def _break(story: Story, part: str) -> str | None:
+    revision = story.revision_of(part)
     pods = story.pods_of(revision)
     if not pods:
         return None
-    kind = story.rng.choice(("crash", "memory", "hang"))
+    kind = story.rng.choice(("crash", "crash", "memory", "hang"))
     pods = pods if story.rng.random() < 0.7 else pods[:1]
     for pod in pods:
         story.world.nature(pod["spec"]["containers"][0]["image"]).trouble = kind
@@ -211,14 +243,40 @@ def breaks(story: Story) -> str | None:
 
 
 def kill(story: Story) -> str | None:
-    revision = story.revision_of(story.rng.choice(("canary", "stable")))
+    return _kill(story, "canary")
+
+
+def kill_stable(story: Story) -> str | None:
+    return _kill(story, "stable")
+
+
+def _kill(story: Story, part: str) -> str | None:
+    revision = story.revision_of(part)
     pods = story.pods_of(revision)
     if not pods:
         return None
-    pods = pods if story.rng.random() < 0.5 else pods[:1]
+    pods = pods if story.rng.random() < 0.6 else pods[:1]
     for pod in pods:
         story.world.workloads.end(pod)
     return f"{len(pods)} pods of {revision} are deleted"
+
+
+def late(story: Story) -> str | None:
+    """Pods of the new revision do not come up, or more of them do not, for longer than anybody waits."""
+    return _late(story, story.image_of("canary"))
+
+
+def late_stable(story: Story) -> str | None:
+    return _late(story, story.image_of("stable"))
+
+
+def _late(story: Story, image: str | None) -> str | None:
+    if image is None:
+        return None
+    story.world.nature(image).trouble = story.rng.choice(("hang", "node"))
+    story.note(f"more pods of {image} do not come up")
+    story.advance(story.rng.choice((16, 31)))
+    return "nobody waits any longer"
 
 
 def recover(story: Story) -> str | None:
@@ -235,12 +293,26 @@ def opinion(story: Story) -> str | None:
     return f"{image} is {verdict}"
 
 
+def souring(story: Story) -> str | None:
+    """What was good turns bad: the requests of what takes over, or just has, say so at once."""
+    image = story.image_of("canary") or story.image_of("stable")
+    if image is None:
+        return None
+    nature = story.world.nature(image)
+    nature.verdict, nature.judged_after = story.rng.choice(("bad", "hung")), 0.5
+    return f"{image} turns {nature.verdict}"
+
+
 def silence(story: Story) -> str | None:
     gateway = story.world.gateway
     if gateway.answers:
         gateway.answers = False
         return "the gateway is silent"
-    gateway.wake()
+    return speak(story)
+
+
+def speak(story: Story) -> str | None:
+    story.world.gateway.wake()
     return "the gateway answers again"
 
 
@@ -254,6 +326,22 @@ def counters(story: Story) -> str | None:
     senses = story.world.senses
     senses.counters, senses.since = not senses.counters, story.world.now
     return f"counters {'are there again' if senses.counters else 'cannot be read'}"
+
+
+def holding(story: Story) -> list[Turn]:
+    """Return the turns that end what holds everything up now."""
+    senses = story.world.senses
+    troubled = any(nature.trouble for nature in story.world.natures.values())
+    found: list[tuple[bool, Turn]] = [
+        (story.frozen, freeze),
+        (story.spec["rollout"].get("paused", False), pause),
+        (story.world.status.get("paused", False), REQUESTS["resume"]),
+        (not story.world.gateway.answers, speak),
+        (not senses.traffic, traffic),
+        (not senses.counters, counters),
+        (troubled, recover),
+    ]
+    return [turn for holds, turn in found if holds]
 
 
 def load(story: Story) -> str | None:

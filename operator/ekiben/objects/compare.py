@@ -8,6 +8,8 @@ from ekiben.api import quantity
 
 from .fields import Path, key_element, keys_of, words
 
+# Maps that are only written as a whole: one label more in a selector selects something else.
+_WHOLE = ("f:selector", "f:labelSelector", "f:nodeSelector")
 _QUANTITIES = ("f:limits", "f:requests", "f:sizeLimit")
 
 
@@ -19,10 +21,13 @@ def differs(desired: Any, live: Any) -> list[str]:
 def differences(desired: Any, live: Any, path: Path = ()) -> list[Path]:
     """Return the paths where a field of `desired` is not the same in `live`.
 
-    Fields that only `live` has are the server's defaults or somebody else's and do not count. Lists are compared
-    element by element, those whose items have keys by these, whatever further items `live` has: an apply would not
-    take them away. Quantities are compared by value ("1000m" is "1"), and an empty value is the same as none.
+    Fields that only `live` has are the server's defaults or somebody else's and do not count, but in maps that are only
+    written as a whole. Lists are compared element by element, those whose items have keys by these, whatever further
+    items `live` has: an apply would not take them away. Quantities are compared by value ("1000m" is "1"), and an empty
+    value is the same as none.
     """
+    if path and path[-1] in _WHOLE:
+        return [] if desired == live else [path]
     if isinstance(desired, dict) and isinstance(live, dict):
         # A pod's template has some 150 texts, and each look compares those of all revisions: no call for equal ones.
         return [
