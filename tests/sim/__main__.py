@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 
-from .run import replay, run
+from .run import LEVELS, replay, run
 
 
 def main() -> int:
@@ -17,6 +17,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first history's seed; each next one's is one more")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--replay", type=int, metavar="SEED", help="show one history step by step")
+    parser.add_argument(
+        "--level",
+        choices=LEVELS,
+        default="cluster",
+        help="cluster: the whole operator on an API server in memory; decisions: decide() alone, some ten times faster",
+    )
     parser.add_argument("--least", type=int, default=0, help="fail where a transition was taken fewer times than this")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first violation")
     given = parser.parse_args()
@@ -25,8 +31,8 @@ def main() -> int:
         os.execv(sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]])
     logging.disable(logging.CRITICAL)
     if given.replay is not None:
-        return replay(given.replay)
-    return run(given.histories, given.seed, given.workers, given.least, keep_going=given.keep_going)
+        return replay(given.replay, given.level)
+    return run(given.histories, given.seed, given.workers, given.least, given.level, keep_going=given.keep_going)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _ANYWHERE = {
     "dies": 1, "dies_writing": 1.5, "fails": 1, "slow": 0.4, "deaf": 0.6, "stale": 0.5, "second": 0.5,
     "approve": 2, "promote": 2, "skip": 2, "pause_it": 2, "resume_it": 2, "abort": 2, "retry": 2, "undo": 2,
 }  # fmt: skip
-_IN: dict[str, dict[str, float]] = {
+IN: dict[str, dict[str, float]] = {
     "Stable": {"new": 30, "policy": 6, "size": 4, "back": 6, "retry": 6, "undo": 6, "provider": 1, "breaks_stable": 1},
     "Bake": {"breaks_stable": 8, "kill_stable": 4, "souring": 6, "back": 5, "undo": 5, "retry": 3, "new": 4},
     "First": {"late": 4, "breaks": 4, "recover": 6, "new": 4},
@@ -35,28 +35,33 @@ _IN: dict[str, dict[str, float]] = {
 }
 _NAMED: dict[str, Turn] = {
     name: getattr(turns, name)
-    for name in {*_ANYWHERE, *(name for state in _IN.values() for name in state)}
+    for name in {*_ANYWHERE, *(name for state in IN.values() for name in state)}
     if hasattr(turns, name)
 }
 _NAMED |= {"pause_it": turns.REQUESTS["pause"], "resume_it": turns.REQUESTS["resume"]}
 _NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip", "abort", "retry", "undo")}
-_WEIGHTS = {
-    state: {name: _ANYWHERE.get(name, 0) + more.get(name, 0) for name in {**_ANYWHERE, **more}}
-    for state, more in _IN.items()
-}
-_RELEASED = 0.35
+RELEASED = 0.35
 """How often, where something holds everything up, that ends."""
+
+
+def weights(state: str) -> dict[str, float]:
+    """Return how often each turn is made in a state."""
+    more = IN[state]
+    return {name: _ANYWHERE.get(name, 0) + more.get(name, 0) for name in {**_ANYWHERE, **more}}
 
 
 def choose(story: Story) -> Turn:
     """Return the next turn."""
     held = turns.holding(story)
-    if held and story.rng.random() < _RELEASED:
+    if held and story.rng.random() < RELEASED:
         return story.rng.choice(held)
-    weights = _WEIGHTS[story.state]
-    return _NAMED[story.rng.choices(list(weights), list(weights.values()))[0]]
+    names = _WEIGHTS[story.state]
+    return _NAMED[story.rng.choices(list(names), list(names.values()))[0]]
 
 
 def named(name: str) -> Turn:
     """Return a turn by its name."""
     return _NAMED[name]
+
+
+_WEIGHTS = {state: weights(state) for state in IN}

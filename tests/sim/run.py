@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .story import Outcome, Story
+from .outcome import Outcome
+from .quick import Quick
+from .story import Story
 from .table import Transition, transitions
 
 _CHUNK = 25
@@ -37,24 +39,27 @@ class Sum:
         self.violations += other.violations
 
 
-def one(seed: int) -> Outcome:
+LEVELS = {"cluster": Story, "decisions": Quick}
+
+
+def one(seed: int, level: str = "cluster") -> Outcome:
     """Run one history."""
-    return Story(seed).run()
+    return LEVELS[level](seed).run()
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, level: str) -> int:
     """Show one history as it goes; returns 1 where it breaks an invariant."""
-    found = Story(seed, print).run()
+    found = LEVELS[level](seed, print).run()
     for violation in found.violations:
         print(f"VIOLATED  {violation}")
     print(f"{found.looked} looks, {found.writes} writes, {found.seconds:.0f} s of virtual time")
     return 1 if found.violations else 0
 
 
-def run(histories: int, seed: int, workers: int, least: int, *, keep_going: bool) -> int:
+def run(histories: int, seed: int, workers: int, least: int, level: str, *, keep_going: bool) -> int:
     """Run histories, and print what came of them; returns 1 where something is wrong."""
     started, total, told = time.monotonic(), Sum(), time.monotonic()
-    for part in _parts(histories, seed, workers):
+    for part in _parts(histories, seed, workers, level):
         total.add(part)
         for number, what in part.violations:
             print(f"history {number}: {what[0]}", flush=True)
@@ -67,8 +72,8 @@ def run(histories: int, seed: int, workers: int, least: int, *, keep_going: bool
     return _report(total, time.monotonic() - started, least)
 
 
-def _parts(histories: int, seed: int, workers: int) -> Iterator[Sum]:
-    chunks = [(start, min(start + _CHUNK, seed + histories)) for start in range(seed, seed + histories, _CHUNK)]
+def _parts(histories: int, seed: int, workers: int, level: str) -> Iterator[Sum]:
+    chunks = [(start, min(start + _CHUNK, seed + histories), level) for start in range(seed, seed + histories, _CHUNK)]
     if workers < 2:
         yield from map(_chunk, chunks)
         return
@@ -76,10 +81,11 @@ def _parts(histories: int, seed: int, workers: int) -> Iterator[Sum]:
         yield from pool.imap_unordered(_chunk, chunks)
 
 
-def _chunk(seeds: tuple[int, int]) -> Sum:
+def _chunk(part: tuple[int, int, str]) -> Sum:
     total, started = Sum(), time.process_time()
-    for seed in range(*seeds):
-        found = one(seed)
+    first, end, level = part
+    for seed in range(first, end):
+        found = one(seed, level)
         violations = [(seed, found.violations)] if found.violations else []
         total.add(Sum(1, found.looked, found.writes, taken=found.looks.taken, violations=violations))
     total.cpu = time.process_time() - started

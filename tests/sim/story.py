@@ -24,8 +24,9 @@ from .choice import choose, named
 from .clock import VirtualLoop, virtual_time
 from .invariants import Invariants
 from .looks import Looks, state_of
+from .outcome import Outcome
 from .process import Process
-from .schema import NAMESPACE, Info
+from .schema import Info
 from .settled import settled
 from .turns import Turn
 from .world import World
@@ -33,28 +34,6 @@ from .world import World
 Json = dict[str, Any]
 
 _LENGTH = (9, 17)
-
-
-class ViolationError(AssertionError):
-    """A history broke an invariant."""
-
-    def __init__(self, seed: int, what: list[str], told: list[str]) -> None:
-        super().__init__("\n".join([f"history {seed}:", *what]))
-        self.seed, self.what, self.told = seed, what, told
-
-
-@dataclass
-class Outcome:
-    """What came of one history."""
-
-    seed: int
-    violations: list[str]
-    told: list[str]
-    looks: Looks
-    looked: int
-    writes: int
-    seconds: float
-    """How long it took in virtual time."""
 
 
 class Story:
@@ -351,6 +330,3 @@ class _Decisions:
 
     def __exit__(self, *_: object) -> None:
         reconcile.decide, reconcile._read = self._before
-
-
-__all__ = ["NAMESPACE", "Outcome", "Story", "ViolationError"]

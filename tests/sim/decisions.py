@@ -1,0 +1,201 @@
+"""Histories of decisions alone: decide() on plain data, without an API server, some thirty times faster.
+
+What it keeps of the world: plans carried out in part (the operator dies between two writes, or before it has written
+the status), decisions on a state that is older than the present one, conflicts, a gateway that answers late or not at
+all, pods that start, fail and recover. What it leaves out: everything between an object and an observation, events,
+and the three ways that requests come: story.py has those. The turns are in quick.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.rollout import world as plain
+
+from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.status import Status
+from ekiben.operator.apply import split
+from ekiben.rollout import plan as p
+from ekiben.rollout.decide import decide
+from ekiben.rollout.observation import Autoscaler, Observation
+from ekiben.rollout.plan import Plan
+
+from .looks import Looks, state_of
+
+Json = dict[str, Any]
+
+EPOCH = 1_800_000_000.0
+
+
+class Died(Exception):  # noqa: N818  no error: what happens to an operator
+    """The operator is gone before its next write."""
+
+
+class ConflictError(Exception):
+    """What was to be written has changed since it was read."""
+
+
+class World(plain.World):
+    """A world for many looks: what has not changed is not read again, and a look may fail in its middle."""
+
+    def __init__(self, spec: Json) -> None:
+        super().__init__(spec, now=EPOCH)
+        self.looks = Looks()
+        self.looked = 0
+        self.dies_in: int | None = None
+        """The operator dies before its n-th write from now."""
+        self.conflicts_in: int | None = None
+        self.older: Observation | None = None
+        """What looks see instead of the present."""
+        self.next_look: float | None = None
+        self.tell: Callable[[str], None] | None = None
+        self._read: tuple[int, str, ModelDeployment] | None = None
+
+    def resource(self) -> ModelDeployment:
+        if self._read is None or self._read[0] != self.generation:
+            self._read = (self.generation, "", super().resource())
+        return self._read[2].model_copy(update={"status": self.status})
+
+    def observe(self) -> Observation:
+        return self.older or super().observe()
+
+    def reconcile(self) -> Plan:
+        """Look once, and do what was decided as far as it goes."""
+        seen = self.observe()
+        plan = decide(seen, self.now)
+        self.looked += 1
+        found = self.looks.looked(seen, self.now, plan, dry=bool(self.problem) or not self.traffic)
+        before, after = state_of(seen.resource.status), state_of(plan.status)
+        if self.tell and (found or before != after):
+            self.tell(f"    look: {before} -> {after} ({', '.join(turn for _, turn, _ in found)})")
+        self.last_plan = plan
+        self._check_timers(plan)
+        self.next_look = None if plan.requeue_after is None else self.now + plan.requeue_after
+        first, endings = split(plan.actions)
+        try:
+            self._do(first)
+            self._write_status(seen, plan)
+            self._do(endings)
+        except (Died, ConflictError):
+            self.next_look = self.now + 0.1
+        self.check()
+        return plan
+
+    def _do(self, actions: tuple[p.Action, ...]) -> None:
+        for action in actions:
+            if self._changes(action):
+                self._may_write(stale=self.older is not None)
+                self.writes += 1
+                self._carry_out(action)
+
+    def _write_status(self, seen: Observation, plan: Plan) -> None:
+        if plan.status != seen.resource.status:
+            self._may_write(stale=seen.resource.status != self.status)
+            self.writes += 1
+            self.status = plan.status
+
+    def _may_write(self, *, stale: bool) -> None:
+        """Die, or meet a conflict, where that was arranged; a write on what has changed since is always one."""
+        if stale:
+            raise ConflictError
+        if self.dies_in is not None:
+            self.dies_in -= 1
+            if self.dies_in < 0:
+                self.dies_in = None
+                raise Died
+        if self.conflicts_in is not None:
+            self.conflicts_in -= 1
+            if self.conflicts_in < 0:
+                self.conflicts_in = None
+                raise ConflictError
+
+    def _changes(self, action: p.Action) -> bool:
+        """Whether an action finds something to do, as the applier would see it."""
+        match action:
+            case p.EnsureRevision(name):
+                return name not in self.deployed
+            case p.Scale(name, replicas):
+                return name in self.deployed and self.deployed[name].wanted != replicas
+            case p.EnsureAutoscaler(name, least, most):
+                return name in self.deployed and self.deployed[name].autoscaler != Autoscaler(least, most)
+            case p.DeleteAutoscaler(name):
+                return name in self.deployed and self.deployed[name].autoscaler is not None
+            case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
+                wanted = isinstance(action, p.EnsureDisruptionBudget)
+                return name in self.deployed and self.deployed[name].budget != wanted
+            case p.SetWeights(weights, mirror, preview):
+                return (self.weights, self.mirror, self.preview) != (dict(weights), mirror, preview)
+            case p.EnsureStableService(name):
+                return self.stable_service != name
+            case p.DeleteRevision(name):
+                return name in self.deployed
+        return True
+
+    def _carry_out(self, action: p.Action) -> None:
+        match action:
+            case p.EnsureRevision(name, number, model, replicas):
+                self.deployed[name] = plain.Deployed(number, dict(model), self.now, replicas)
+            case p.Scale(name, replicas):
+                self._check_scale(name, replicas)
+                self.deployed[name].wanted = replicas
+            case p.EnsureAutoscaler(name, least, most):
+                assert 1 <= least <= most
+                self.deployed[name].autoscaler = Autoscaler(least, most)
+            case p.DeleteAutoscaler(name):
+                self.deployed[name].autoscaler = None
+            case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
+                self.deployed[name].budget = isinstance(action, p.EnsureDisruptionBudget)
+            case p.SetWeights() | p.EnsureStableService():
+                self._route(action)
+            case p.DeleteRevision(name):
+                part = (self.status.stable, self.status.canary)
+                assert name not in {one.revision for one in part if one is not None}, f"{name} takes part"
+                assert self.deployed[name].wanted == 0
+                assert not (self.weights or {}).get(name)
+                del self.deployed[name]
+
+    def check(self) -> None:
+        status = self.status
+        rejected = status.rejected_revision
+        serving = status.stable.revision if status.stable else None
+        if rejected and status.rollout is None and rejected != serving:
+            assert not (self.weights or {}).get(rejected), "invariant 2: a rolled-back revision has weight"
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, with a look whenever something has changed or was asked for."""
+        end = self.now + seconds
+        self.reconcile()
+        while self.now < end:
+            until = min(end, self.next_look or end, self.now + 1.0 if self._moves() else end)
+            self._tick(max(0.01, until - self.now))
+            self.reconcile()
+
+    def pass_to_next(self, most: float) -> None:
+        """Let time pass until the next look, and look."""
+        self.reconcile()
+        until = min(self.now + most, self.next_look or self.now + most, self.now + (1.0 if self._moves() else most))
+        self._tick(max(0.01, until - self.now))
+        self.reconcile()
+
+    def away(self, seconds: float) -> None:
+        """Let time pass without any look."""
+        end = self.now + seconds
+        while self.now < end:
+            self._tick(min(1.0, end - self.now))
+
+    def _moves(self) -> bool:
+        """Whether pods or the gateway are on their way."""
+        for one in self.deployed.values():
+            bound = one.autoscaler is not None and one.wanted < one.autoscaler.min_replicas
+            if bound or one.ready > one.wanted or (one.ready < one.wanted and one.startable):
+                return True
+        return self.gateway_answers and self.weights is not None and self.acknowledged != self._asked()
+
+    def _tick(self, seconds: float) -> None:
+        self.tick(seconds)
+
+    def forget_status(self) -> None:
+        """Somebody, or something, has emptied the status."""
+        self.status = Status()
+        self.looks.marks.add("lost-status")
