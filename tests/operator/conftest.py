@@ -20,9 +20,10 @@ from ekiben.operator.settings import Settings
 
 
 def merge(base, patch):
-    """Server-side apply for objects whose lists have one owner."""
+    """Server-side apply for objects whose lists have one owner; a selector is one value."""
     if isinstance(base, dict) and isinstance(patch, dict):
-        return {**base, **{key: merge(base.get(key), value) for key, value in patch.items()}}
+        merged = {key: merge(None if key == "selector" else base.get(key), value) for key, value in patch.items()}
+        return {**base, **merged}
     return copy.deepcopy(patch)
 
 

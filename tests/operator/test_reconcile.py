@@ -1,6 +1,7 @@
 """One look at a resource: what is written, in which order, and what happens when it is refused."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -249,3 +250,18 @@ async def test_a_disruption_budget_comes_with_the_second_replica_and_comes_back(
     world.apply(scaling={"replicas": 1})
     await world.settle()
     assert ("PodDisruptionBudget", "shop", name) not in world.cluster.objects
+
+
+async def test_what_is_left_of_a_revision_whose_deployment_somebody_deleted_goes(world):
+    world.apply()
+    await world.settle()
+    revision, gone = world.status["stable"]["revision"], "bcdfghjk"
+    for kind in (kinds.AUTOSCALER, kinds.SERVICE):
+        text = json.dumps(world.cluster.objects[kind.kind, "shop", f"iris-{revision}"])
+        world.cluster.put(kind, json.loads(text.replace(revision, gone)))
+    world.cluster.writes.clear()
+    await world.settle()
+    assert sorted(world.cluster.writes) == [
+        f"delete HorizontalPodAutoscaler iris-{gone}",
+        f"delete Service iris-{gone}",
+    ]

@@ -21,7 +21,7 @@ def test_a_blue_green_rollout_at_zero_replicas_does_not_go_back_and_forth() -> N
     before = one.writes
     one.run(4)
     assert one.writes == before
-    assert one.told().count("PreviewReady") == 1
+    assert one.condition("Progressing") == ("True", "ScaledToZero")
     assert "CanaryUnavailable" not in one.told()
 
 

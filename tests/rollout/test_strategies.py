@@ -37,6 +37,17 @@ def test_blue_green_switches_at_once_after_a_preview_with_all_pods() -> None:
     assert one.preview is None
 
 
+def test_with_all_requests_on_one_revision_no_comparison_convicts() -> None:
+    one = _with("blueGreen", blueGreen={"duration": "2s"})
+    one.apply(f"{_V}2")
+    for _ in range(30):
+        one.reconcile()
+        one.tick()
+        if one.weights == {"v1": 0, "v2": 100}:
+            one.verdict = "Regressed"
+    assert one.weights == {"v2": 100}
+
+
 def test_shadow_copies_requests_until_the_evidence_says_not_worse() -> None:
     one = _with("shadow", shadow={"percent": 50, "duration": "5s"})
     one.apply(f"{_V}2")

@@ -351,7 +351,7 @@ def _ask(one: World, verb: str, state: str) -> str:
         revision = "v1"
     if verb == "resume":
         one.ask("pause", revision)
-    if verb == "retry" and state in ("Stable", "Bake"):
+    if verb == "retry" and state == "Stable":
         one.apply(f"{_V}3")
         one.reconcile()
         one.ask("abort", _NEW)

@@ -13,6 +13,7 @@ from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
+from ekiben.rollout import times
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
     Autoscaler,
@@ -165,6 +166,7 @@ class World:
         plan = decide(self.observe(), self.now)
         assert plan == decide(self.observe(), self.now), "the same observation gave another plan"
         self.last_plan = plan
+        self._check_timers(plan)
         for action in plan.actions:
             self._carry_out(action)
         if plan.status != self.status:
@@ -173,6 +175,17 @@ class World:
         self.events.extend(plan.events)
         self.check()
         return plan
+
+    def _check_timers(self, plan: p.Plan) -> None:
+        """Whatever comes by itself has a look that is on time: no event tells of it."""
+        running, status = plan.status.rollout, plan.status
+        moments = [status.former_until] if running is None else [running.deadline, running.next_look]
+        if self.frozen:
+            return
+        for written in filter(None, moments):
+            left = times.moment(written) - self.now
+            after = plan.requeue_after
+            assert left <= 0 or (after is not None and after <= left + 1), f"nobody looks in {left} s"
 
     def _carry_out(self, action: p.Action) -> None:
         before = (repr(self.deployed), self._asked(), self.stable_service)
@@ -218,8 +231,8 @@ class World:
 
     def _check_weights(self, new: dict[str, int]) -> None:
         assert sum(new.values()) == 100, new
-        if self._recreates():
-            return  # capacity cannot double: nothing serves in between
+        if self._recreates() or self.spec.get("scaling", {}).get("replicas") == 0:
+            return  # capacity cannot double: nothing serves in between; or none is wanted
         for name, weight in new.items():
             if weight > (self.weights or {}).get(name, 0):
                 one = self.deployed[name]
@@ -229,8 +242,9 @@ class World:
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
                 running = self.last_plan.status.rollout if self.last_plan else None
-                if running is not None and running.reason == "BakeFailed":
-                    total = 1  # what was kept for an instant way back is what there is
+                down = stable is not None and self.deployed[stable.revision].ready == 0
+                if down or (running is not None and running.reason == "BakeFailed"):
+                    total = 1  # what there is, is better than nothing
                 assert min(one.ready, one.wanted) >= needed(weight, total), f"{name} gets {weight} % without capacity"
 
     def _recreates(self) -> bool:

@@ -112,6 +112,7 @@ def observation(
         resource=resource,
         target=Target(revision=names.revision_of(model), image=model.image, model=world.raw["spec"]["model"]),
         revisions={revision: _revision(world, revision) for revision in world.deployments},
+        orphans=_orphans(world),
         route=observed.route(world),
         gateway_problem=world.gateway_problem,
         evidence=evidence,
@@ -126,6 +127,12 @@ def observation(
         frozen=world.frozen,
         drift=(*problems, *drift(_rendered(world))),
     )
+
+
+def _orphans(world: World) -> tuple[str, ...]:
+    services = {names.revision_from(world.name, name) for name in world.services} - {None}
+    left = {*world.autoscalers, *world.budgets, *services} - world.deployments.keys()
+    return tuple(sorted(filter(None, left)))
 
 
 def _rendered(world: World) -> Iterator[tuple[Json, Json | None]]:

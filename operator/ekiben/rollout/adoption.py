@@ -52,16 +52,18 @@ def lost(draft: Draft) -> bool:
 def _serving(draft: Draft) -> tuple[Revision | None, str]:
     """Return the revision that serves and how that is known.
 
-    All weight on one revision says it, whether or not its pods are ready just now; otherwise the Service NAME, which
-    selects the stable one all through a rollout; otherwise the most weight: taking anything else would move traffic.
-    The age of a Deployment says nothing.
+    All weight on one revision says it, whether or not its pods are ready just now, if it is to have any: strategy
+    recreate moves the weight before the pods. Otherwise the Service NAME, which selects the stable one all through a
+    rollout; otherwise the most weight: taking anything else would move traffic. The age of a Deployment says nothing.
     """
     route = draft.observation.route
     weights = {name: weight for name, weight in route.weights.items() if weight > 0} if route else {}
     known = [one for name in weights if (one := draft.revision(name)) is not None]
-    if len(weights) == 1 and known:
-        return known[0], "gets all requests"
     selected = draft.revision(draft.observation.service)
+    if len(weights) == 1 and known:
+        if known[0].wanted == 0 and selected is not None and selected.wanted > 0:
+            return selected, "is what the Service selects, and what has pods"
+        return known[0], "gets all requests"
     if selected is not None and (route is None or selected.name in weights):
         return selected, "is what the Service selects"
     served = [one for one in known if one.ready > 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus
 
-from . import begin, conviction, halt, pins, times
+from . import begin, capacity, conviction, pins, times
 from .draft import Draft
 
 
@@ -44,6 +44,6 @@ def _failed(draft: Draft, stable: RevisionStatus, former: RevisionStatus) -> con
         found = conviction.by_traffic(evidence)
     known = draft.revision(stable.revision)
     # Pods of a Deployment that somebody deleted are starting anew, which is not the revision's fault.
-    if found is None and known is not None and known.created <= since and halt.down(draft, stable):
+    if found is None and known is not None and known.created <= since and capacity.down(draft, stable):
         found = conviction.Conviction("Unavailable", "it has no ready replica")
     return found

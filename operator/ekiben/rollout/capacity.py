@@ -44,6 +44,11 @@ def step_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> i
     return fair(policy.steps[min(running.step, len(policy.steps) - 1)].weight, total)
 
 
+def down(draft: Draft, stable: RevisionStatus) -> bool:
+    """Return whether the stable revision should have ready replicas and has none."""
+    return draft.observation.resource.spec.scaling.floor > 0 and draft.ready(stable.revision) == 0
+
+
 def hold(revision: Revision | None, name: str, scaling: Scaling, least: int) -> tuple[Kept, ...]:
     """Return the actions that keep at least `least` replicas of a revision that serves.
 

@@ -84,7 +84,7 @@ def _healthy(draft: Draft) -> _Answer:
         return False, "StateLost", draft.hold_message
     if stable is None:
         return None, "Starting", "the first revision is starting"
-    if stable.ready == 0 and draft.observation.resource.spec.scaling.floor > 0:
+    if stable.down_since is not None:
         return False, "StableUnavailable", "the stable revision has no ready replica"
     problem = draft.observation.gateway_problem
     if problem:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, draining, history, pins, routing, times
+from . import capacity, draining, history, pins, routing, times, waiting
 from .draft import Draft
+from .observation import Revision
 from .plan import DeleteAutoscaler, EnsureRevision, EnsureStableService, SetWeights
 
 # What was left for an earlier revision: (outcome of the one that served until then, does it stay up for a while).
+_UNJUDGED = {"Superseded": "Superseded", "Cancelled": "Cancelled", "TrafficFeatureUnsupported": "Cancelled"}
 _LEFT = {"Undo": "Undone", "BakeFailed": "RolledBack"}
 
 
@@ -37,6 +39,10 @@ def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus)
     if running.reason == "BakeFailed" and kept is not None:
         # What was kept for an instant way back is what there is: waiting for more would prolong the failure.
         return max(1, min(scaling.floor, kept.wanted)) if scaling.floor else 0
+    if capacity.down(draft, stable):
+        # Every request fails: the capacity that was needed before must not keep what is ready from helping.
+        late = times.since(running.waiting_since, draft.now) >= seconds(draft.policy.progress_deadline)
+        return 1 if late or running.reason == "StableUnavailable" else scaling.floor
     if scaling.fixed is not None:
         return scaling.floor
     return max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
@@ -54,16 +60,15 @@ def promote(draft: Draft) -> None:
     draft.act(*capacity.hold(revision, canary.revision, scaling, max(need, scaling.floor)))
     ready = revision.ready if revision else 0
     if canary.weight != 100 and ready < need:
-        _wait(draft, stable, canary)
-        if draft.paused:
-            draft.update_rollout(waiting_since=None)
-        elif running.waiting_since is None:
-            draft.update_rollout(waiting_since=times.text(draft.now))
+        if ready == 0 and canary.weight > 0 and not capacity.down(draft, stable):
+            take_share(draft)
+        _wait(draft, stable)
+        waiting.for_pods(draft)
         return
     if canary.weight != 100 and draft.paused and running.reason != "BakeFailed":
         draft.hold("Paused", draft.paused)
         draft.update_rollout(waiting_since=None)
-        _wait(draft, stable, canary)
+        _wait(draft, stable)
         return
     if canary.weight == 100 and ready == 0 and serving is not None and serving.ready > 0 and scaling.floor > 0:
         begin_roll_back(draft, "CanaryUnavailable", "no pod of the canary is ready any more", rejected=True)
@@ -79,8 +84,16 @@ def promote(draft: Draft) -> None:
     _hand_over(draft)
 
 
-def _wait(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> None:
-    draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
+def take_share(draft: Draft) -> None:
+    """Take its share from a canary without ready pods: those requests would fail."""
+    draft.update_canary(weight=0)
+    draft.tell("CanaryUnavailable", "no pod of the canary is ready: its weight is 0 until one is", warning=True)
+
+
+def _wait(draft: Draft, stable: RevisionStatus) -> None:
+    canary = draft.status.canary
+    if canary is not None:
+        draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
 
 
 def _hand_over(draft: Draft) -> None:
@@ -91,7 +104,6 @@ def _hand_over(draft: Draft) -> None:
         draft.act(EnsureStableService(stable.revision))
         draft.look_in(1)
         return
-    draft.update_canary(acknowledged_weight=100)
     draft.act(EnsureStableService(canary.revision))
     if not draining.done(draft, stable.revision):
         return
@@ -108,7 +120,7 @@ def finish(draft: Draft) -> None:
         return
     left = _LEFT.get(running.reason)
     bake = 0.0 if left else seconds(draft.policy.bake)
-    former = stable.model_copy(update={"weight": 0, "acknowledged_weight": 0})
+    former = stable.model_copy(update={"weight": 0, "acknowledged_weight": 0, "down_since": None})
     draft.update(
         stable=canary.model_copy(update={"weight": 100, "acknowledged_weight": 100}),
         former=former if bake > 0 else None,
@@ -150,15 +162,20 @@ def roll_back(draft: Draft) -> None:
     if revision is not None and revision.autoscaler is not None:
         draft.act(DeleteAutoscaler(canary.revision))
     draft.update_canary(weight=0)
-    if running.traffic_since is not None:
+    if running.traffic_since is not None or _may_be_served(draft, running, revision):
         if not acknowledged(draft, 0):
             draft.look_in(1)
             return
-        draft.update_canary(acknowledged_weight=0)
         if not draining.done(draft, canary.revision):
             return
     draft.act(*capacity.retire(revision))
     rolled_back(draft)
+
+
+def _may_be_served(draft: Draft, running: RolloutStatus, revision: Revision | None) -> bool:
+    """Whether the gateway may send requests to pods that are older than the rollout: of a status that was lost."""
+    older = revision is not None and revision.existing > 0 and revision.created + 1 < times.moment(running.started_at)
+    return older and not acknowledged(draft, 0)
 
 
 def rolled_back(draft: Draft) -> None:
@@ -166,7 +183,7 @@ def rolled_back(draft: Draft) -> None:
     running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
     if running is None or canary is None or stable is None:
         return
-    outcome = {"Superseded": "Superseded", "Cancelled": "Cancelled"}.get(running.reason, "RolledBack")
+    outcome = _UNJUDGED.get(running.reason, "RolledBack")
     history.close(draft, outcome, canary, running)
     draft.tell(
         outcome,

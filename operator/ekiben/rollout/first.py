@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import Phase
 
-from . import capacity, conviction, history, start, times
+from . import capacity, conviction, history, start, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService, SetWeights
 
@@ -53,9 +53,7 @@ def _judge(draft: Draft, late: bool) -> None:
         return
     found = conviction.by_pods(draft.revision(canary.revision), None, times.moment(running.started_at))
     if found is None and late:
-        found = conviction.Conviction(
-            "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
-        )
+        found = waiting.too_late(draft)
     if found is None:
         if running.reason:
             draft.update_rollout(reason="", message="")

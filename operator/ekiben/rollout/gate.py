@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ekiben.api.base import Duration, seconds
 from ekiben.api.rollout import OnInconclusive, Shadow, StepEvidence
-from ekiben.api.status import RolloutStatus
+from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import approval, ending, times
 from .draft import Draft
@@ -15,6 +17,18 @@ def evidence(draft: Draft, running: RolloutStatus) -> Evidence | None:
     """Return what the analysis says about the running rollout's canary."""
     found = draft.observation.evidence
     return found if found is not None and found.revision == running.revision else None
+
+
+def against(draft: Draft, running: RolloutStatus, canary: RevisionStatus) -> Evidence | None:
+    """Return the evidence that may convict.
+
+    Before its first request and with all requests, nothing compares the canary with the stable revision: what is left
+    of the other one's requests is not split by chance. That requests hang is told at any weight.
+    """
+    found = evidence(draft, running)
+    if found is None or (running.traffic_since is not None and canary.weight < 100):
+        return found
+    return replace(found, verdict="Unknown")
 
 
 def time_left(draft: Draft, running: RolloutStatus, duration: Duration) -> float:

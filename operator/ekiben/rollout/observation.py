@@ -137,6 +137,8 @@ class Observation:
     resource: ModelDeployment
     target: Target
     revisions: Mapping[str, Revision] = field(default_factory=dict)
+    orphans: tuple[str, ...] = ()
+    """Revisions whose Deployment somebody deleted, and of which a Service, an autoscaler or a budget is left."""
     route: Route | None = None
     """None where there is no route yet."""
     service: str | None = None

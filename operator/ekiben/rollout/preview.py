@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import BlueGreen
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, steps, times
+from . import capacity, ending, gate, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -16,7 +16,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
     ready = draft.ready(canary.revision)
     if ready < need or draft.paused:
         steps.hold_weight(draft, canary, stable)
-        steps.wait_for_pods(draft)
+        waiting.for_pods(draft)
         return
     draft.update_rollout(state="Preview", waiting_since=None, step_since=times.text(draft.now))
     steps.hold_weight(draft, canary, stable)

@@ -6,10 +6,9 @@ gateway's 503.
 
 from __future__ import annotations
 
-from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import begin, capacity, conviction, draining, ending, history, start, times
+from . import begin, capacity, conviction, draining, ending, history, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService, SetWeights
 
@@ -42,14 +41,13 @@ def begin_restore(draft: Draft, reason: str, message: str, *, rejected: bool) ->
 
 
 def _clear(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
-    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, 0))
+    _keep_both(draft, canary, stable)
     draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))), EnsureStableService(stable.revision))
     draft.update_canary(weight=100)
     draft.update_rollout(waiting_since=None, traffic_since=running.traffic_since or times.text(draft.now))
     if not ending.acknowledged(draft, 100):
         draft.look_in(1)
         return
-    draft.update_canary(acknowledged_weight=100)
     if not draining.done(draft, stable.revision):
         return
     draft.act(*capacity.retire(draft.revision(stable.revision)))
@@ -58,9 +56,14 @@ def _clear(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable:
     draft.look_in(1)
 
 
+def _keep_both(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Keep the Deployments of both, without pods where they have to be made: the stable one's is the way back."""
+    draft.act(*(EnsureRevision(one.revision, one.number, one.model, 0) for one in (stable, canary)))
+
+
 def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     scaling = draft.observation.resource.spec.scaling
-    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, 0))
+    _keep_both(draft, canary, stable)
     draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))), EnsureStableService(canary.revision))
     former = draft.revision(stable.revision)
     draft.act(*capacity.retire(former))
@@ -91,7 +94,6 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
     if not ending.acknowledged(draft, 0):
         draft.look_in(1)
         return
-    draft.update_canary(acknowledged_weight=0)
     if not draining.done(draft, canary.revision):
         return
     revision = draft.revision(canary.revision)
@@ -126,12 +128,4 @@ def _replace_again(draft: Draft) -> None:
 
 def _late(draft: Draft) -> conviction.Conviction | None:
     running = draft.status.rollout
-    if running is None or running.waiting_since is None:
-        return None
-    left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
-    if left > 0:
-        draft.look_in(left)
-        return None
-    return conviction.Conviction(
-        "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
-    )
+    return waiting.late(draft, running) if running is not None else None

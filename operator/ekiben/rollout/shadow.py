@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, gate, routing, steps, times
+from . import capacity, gate, routing, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -15,7 +15,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
     need = _keep(draft, running, canary, stable)
     if draft.ready(canary.revision) < need or draft.paused:
         steps.hold_weight(draft, canary, stable)
-        steps.wait_for_pods(draft)
+        waiting.for_pods(draft)
         return
     since = running.traffic_since or times.text(draft.now)
     draft.update_rollout(state="Shadow", waiting_since=None, step_since=None, traffic_since=since)

@@ -1,4 +1,4 @@
-"""Opening a rollout, and saying why its pods are not ready."""
+"""Opening a rollout."""
 
 from __future__ import annotations
 
@@ -38,15 +38,3 @@ def _snapshot(policy: Rollout) -> dict[str, Any]:
     """Return the policy with its defaults written out: a new version's defaults must not reach a running rollout."""
     steps = None if policy.strategy is Strategy.CANARY else {"steps"}
     return policy.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=steps)
-
-
-def why_unready(draft: Draft) -> str:
-    """Return what the canary's pods say about not being ready, to be put behind a sentence; empty if nothing."""
-    canary = draft.status.canary
-    revision = draft.revision(canary.revision if canary else None)
-    for pod in revision.pods if revision else ():
-        if pod.unschedulable:
-            return f": pod {pod.name} finds no node ({pod.unschedulable[:300]})"
-        if pod.waiting_reason and pod.waiting_reason not in ("ContainerCreating", "PodInitializing"):
-            return f": pod {pod.name} waits ({pod.waiting_reason}: {pod.waiting_message[:300]})"
-    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import capacity, proven, routing, times
+from . import capacity, proven, rest, routing, times
 from .draft import Draft
 from .observation import Revision
 from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService
@@ -55,24 +55,20 @@ def tidy(draft: Draft) -> None:
         if observed is None or not observed.acknowledged or observed.weights.get(revision.name, 0) > 0:
             continue
         draft.act(*capacity.retire(revision))
-    _forget_oldest(draft, idle)
+    named = set(observed.weights) if observed is not None else set()
+    draft.act(*(DeleteRevision(name) for name in draft.observation.orphans if name not in part | named))
+    _forget_oldest(draft, [one for one in idle if one.name not in named], len(idle))
 
 
-def _forget_oldest(draft: Draft, idle: list[Revision]) -> None:
+def _forget_oldest(draft: Draft, unnamed: list[Revision], idle: int) -> None:
     """Delete revisions beyond the history limit: first what never served, which nobody goes back to."""
     if draft.observation.policy_problem:
         return  # the limit may stand in the policy that cannot be read
-    route, status = draft.observation.route, draft.status
-    asked = {draft.target.revision, draft.observation.target.revision} - {status.rejected_revision}
-    named = set(route.weights) if route is not None else set()
-    spare = [
-        revision
-        for revision in idle
-        if revision.wanted == 0 and revision.existing == 0 and revision.name not in asked | named
-    ]
-    served = proven.served(status)
-    spare.sort(key=lambda revision: revision.name in served)  # which keeps the order by number in each half
-    surplus = len(idle) - draft.spec_rollout.revision_history_limit
+    asked = {draft.target.revision, draft.observation.target.revision} - {draft.status.rejected_revision}
+    spare = [one for one in unnamed if one.wanted == 0 and one.existing == 0 and one.name not in asked]
+    served = proven.served(draft.status)
+    spare.sort(key=lambda one: one.name in served)  # which keeps the order by number in each half
+    surplus = idle - draft.spec_rollout.revision_history_limit
     draft.act(*(DeleteRevision(revision.name) for revision in spare[: max(0, surplus)]))
 
 
@@ -90,9 +86,10 @@ def _end_bake(draft: Draft) -> None:
         draft.act(DeleteAutoscaler(former.revision))
     until = draft.status.former_until
     left = times.moment(until) - draft.now if until else 0.0
-    if left > 0 and draft.status.rollout is None:
+    if left > 0 and draft.status.rollout is None and not rest.needed(draft):
         draft.look_in(left)
         return
-    # A rollout has its own way back; and without a Gateway a third revision with pods could not be told from it.
+    # A rollout has its own way back; and without a Gateway a third revision with pods could not be told from it. At 0
+    # replicas nothing is to run.
     draft.act(*capacity.retire(revision))
     draft.update(former=None, former_until=None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, routing, times
+from . import capacity, ending, gate, routing, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -27,7 +26,7 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     else:
         draft.act(routing.split(draft, stable, canary, want))
         if ending.acknowledged(draft, want):
-            note_acknowledged(draft, want)
+            note_acknowledged(draft)
             gate.look(draft, want)
         else:
             draft.look_in(1)
@@ -39,23 +38,11 @@ def hold_weight(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) ->
 
 
 def withdraw(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
-    """Take its share from a revision without ready pods: those requests would fail."""
-    draft.update_canary(weight=0)
+    """Begin the step anew where no pod of the canary is ready."""
+    ending.take_share(draft)
     draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None, judged_since=None)
     draft.look_in(0)
     draft.act(routing.split(draft, stable, canary, 0), EnsureStableService(stable.revision))
-    draft.tell("CanaryUnavailable", "no pod of the canary is ready: its weight is 0 until one is", warning=True)
-
-
-def wait_for_pods(draft: Draft) -> None:
-    """Start the clock of the progress deadline, unless a pause has stopped it."""
-    running = draft.status.rollout
-    if draft.paused:
-        draft.hold("Paused", draft.paused)
-        draft.update_rollout(waiting_since=None, judged_since=None)
-    elif running is not None and running.waiting_since is None:
-        draft.update_rollout(waiting_since=times.text(draft.now))
-        draft.look_in(seconds(draft.policy.progress_deadline))
 
 
 def _raise(
@@ -63,7 +50,7 @@ def _raise(
 ) -> None:
     if not enough or draft.paused:
         draft.act(routing.split(draft, stable, canary, canary.weight))
-        wait_for_pods(draft)
+        waiting.for_pods(draft)
         return
     # From here on there may be requests on it, whether or not anybody saw the gateway's acknowledgement.
     since = running.traffic_since or (times.text(draft.now) if want > 0 else None)
@@ -74,12 +61,8 @@ def _raise(
     draft.look_in(1)
 
 
-def note_acknowledged(draft: Draft, weight: int) -> None:
-    """Note what the gateway acknowledged, the first time with its time: the step counts from there."""
-    running, canary, route = draft.status.rollout, draft.status.canary, draft.observation.route
-    if running is None or canary is None:
-        return
-    true = route.actual.get(canary.revision, weight) if route is not None and route.actual else weight
-    draft.update_canary(acknowledged_weight=true)
-    if running.step_since is None:
+def note_acknowledged(draft: Draft) -> None:
+    """Note when the gateway first acknowledged the step's weight: its time counts from there."""
+    running = draft.status.rollout
+    if running is not None and running.step_since is None:
         draft.update_rollout(step_since=times.text(draft.now))

@@ -6,7 +6,7 @@ from ekiben.api.base import seconds
 from ekiben.api.rollout import BlueGreen, Rollout, Shadow
 from ekiben.api.status import Phase, RevisionStatus, RolloutStatus, VerdictStatus
 
-from . import times
+from . import capacity, times
 from .draft import Draft
 
 # The state of the analysis is written with every decision, and at most this often otherwise.
@@ -24,6 +24,8 @@ def write(draft: Draft) -> None:
         former=_counted(draft, status.former),
         phase=_phase(draft),
     )
+    _write_down(draft)
+    _write_acknowledged(draft)
     _share_weight(draft)
     _write_times(draft)
     stable = draft.status.stable
@@ -32,12 +34,31 @@ def write(draft: Draft) -> None:
     _write_evidence(draft)
 
 
+def _write_acknowledged(draft: Draft) -> None:
+    """Note the canary's weight as the gateway has taken it over; under replicaRatio the true one."""
+    route, canary = draft.observation.route, draft.status.canary
+    if route is not None and canary is not None and route.acknowledged:
+        shares = route.actual or route.weights
+        draft.update_canary(acknowledged_weight=shares.get(canary.revision, 0))
+
+
 def _share_weight(draft: Draft) -> None:
     """What the canary does not get, the stable revision gets."""
     stable, canary = draft.status.stable, draft.status.canary
     if stable is not None and canary is not None:
         shares = {"weight": 100 - canary.weight, "acknowledged_weight": 100 - canary.acknowledged_weight}
         draft.update(stable=stable.model_copy(update=shares))
+
+
+def _write_down(draft: Draft) -> None:
+    """Note since when the stable revision is down; of another one, the time begins anew."""
+    stable, before = draft.status.stable, draft.observation.resource.status.stable
+    if stable is None:
+        return
+    known = before.down_since if before is not None and before.revision == stable.revision else None
+    since = (known or times.text(draft.now)) if capacity.down(draft, stable) else None
+    if since != stable.down_since:
+        draft.update(stable=stable.model_copy(update={"down_since": since}))
 
 
 def _counted(draft: Draft, one: RevisionStatus | None) -> RevisionStatus | None:
@@ -59,7 +80,7 @@ _PHASES = {
     "Replacing": Phase.REPLACING,
     "Restoring": Phase.ROLLING_BACK,
 }
-HOLDS_FOR_A_PERSON = ("Paused", "Inconclusive", "AwaitingApproval")
+HOLDS_FOR_A_PERSON = ("Paused", "Inconclusive", "AwaitingApproval", "UnknownState")
 """Reasons of a hold that only somebody ends."""
 
 
@@ -71,7 +92,7 @@ def _phase(draft: Draft) -> Phase:
         return draft.phase if running is not None else Phase.PENDING
     if running is None or canary is None:
         return Phase.STABLE
-    return draft.phase if running.state == "First" else _PHASES[running.state]
+    return draft.phase if running.state == "First" else _PHASES.get(running.state, Phase.PAUSED)
 
 
 def _write_times(draft: Draft) -> None:
@@ -90,6 +111,10 @@ def _write_times(draft: Draft) -> None:
         if times.moment(following) <= draft.now:
             following = None
     draft.update_rollout(deadline=deadline, next_look=following)
+    # No event tells that a time has come.
+    for moment in (deadline, following):
+        if moment is not None and times.moment(moment) > draft.now:
+            draft.look_in(times.moment(moment) - draft.now)
 
 
 def _duration(policy: Rollout, running: RolloutStatus) -> float:

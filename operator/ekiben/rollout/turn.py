@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ekiben.api.base import seconds
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
@@ -17,11 +16,12 @@ from . import (
     halt,
     preview,
     recreate,
+    rest,
     shadow,
-    start,
     steady,
     steps,
     times,
+    waiting,
 )
 from .draft import Draft
 
@@ -60,20 +60,32 @@ def _turn(draft: Draft) -> None:
         recreate.run(draft, running, canary, stable)
     elif running.revision != draft.target.revision and not (running.state == "Promoting" and canary.weight == 100):
         _leave(draft, canary, stable)
-    elif not halt.halted(draft, stable, canary):
+    elif not halt.halted(draft, stable, canary) and not _impossible(draft, running):
         _go_on(draft, running, canary, stable)
+
+
+def _impossible(draft: Draft, running: RolloutStatus) -> bool:
+    """Leave what cannot be had any more, since the provider was changed: it begins anew when it can."""
+    missing = features.blocking(draft, draft.policy) if running.state in ("Starting", "Shadow") else ""
+    if missing:
+        ending.begin_roll_back(draft, "TrafficFeatureUnsupported", missing, rejected=False)
+        ending.roll_back(draft)
+    return bool(missing)
 
 
 def _go_on(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     found = conviction.by_pods(
         draft.revision(canary.revision), draft.revision(stable.revision), times.moment(running.started_at)
     )
-    found = found or conviction.by_traffic(gate.evidence(draft, running)) or _late(draft, running, stable)
-    if found is not None and not halt.down(draft, stable):
+    found = found or conviction.by_traffic(gate.against(draft, running, canary)) or _late(draft, running, stable)
+    if found is not None and not capacity.down(draft, stable):
         ending.begin_roll_back(draft, found.reason, found.message, rejected=True)
         ending.roll_back(draft)
         return
-    _STATES[running.state](draft, running, canary, stable)
+    if rest.needed(draft) and running.state != "Promoting":
+        rest.run(draft, canary, stable)
+        return
+    _STATES.get(running.state, _unknown)(draft, running, canary, stable)
 
 
 def _leave(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
@@ -90,12 +102,6 @@ def _leave(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None
 
 
 def _starting(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
-    missing = "" if running.direct else features.blocking(draft, draft.policy)
-    if missing:
-        steps.hold_weight(draft, canary, stable)
-        draft.hold("TrafficFeatureUnsupported", missing)
-        draft.update_rollout(waiting_since=None)
-        return
     strategy = draft.policy.strategy
     if strategy is Strategy.BLUE_GREEN:
         preview.start(draft, running, canary, stable)
@@ -105,20 +111,25 @@ def _starting(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stab
         steps.run(draft, running, canary, stable)
 
 
+def _unknown(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Hold what a newer operator has begun, before a downgrade in mid-rollout."""
+    steps.hold_weight(draft, canary, stable)
+    name = draft.observation.resource.metadata.name
+    draft.hold(
+        "UnknownState",
+        f"another version of ekiben has brought the rollout to state {running.state[:32]}, which this one does not "
+        f"know: go back to that version, or `ekiben abort {name}`",
+    )
+
+
 def _promoting(draft: Draft, _running: RolloutStatus, _canary: RevisionStatus, _stable: RevisionStatus) -> None:
     ending.promote(draft)
 
 
 def _late(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> conviction.Conviction | None:
-    if running.waiting_since is None or draft.paused or _has_its_pods(draft, running, stable):
+    if draft.paused or _has_its_pods(draft, running, stable):
         return None
-    left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
-    if left > 0:
-        draft.look_in(left)
-        return None
-    return conviction.Conviction(
-        "ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{start.why_unready(draft)}"
-    )
+    return waiting.late(draft, running)
 
 
 def _has_its_pods(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
