@@ -26,7 +26,7 @@ class Ekiben:
     state: State = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = initial(self.config)
+        self.state = initial()
 
     def look(self, view: View) -> int:
         """Return the replicas that it asks for."""

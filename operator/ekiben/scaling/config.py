@@ -51,7 +51,7 @@ class Config:
     limit: float | None = None
     """Requests that a pod works on at once, where that is known; None: it is learned."""
     stable_window: float = 60.0
-    """Seconds that the load is averaged over; 6 to 3600."""
+    """Seconds that the load is averaged over; 6 to 300."""
     panic_window_percent: float = 10.0
     """The panic window, in per cent of the stable window."""
     panic_threshold_percent: float = 200.0
@@ -61,8 +61,8 @@ class Config:
     max_scale_down_rate: float = 2.0
     """By how much replicas may be divided in one step."""
     scale_down_delay: float = 120.0
-    """Seconds that fewer replicas have to be enough before any go; at most 3600. Pods that take longer to start are
-    kept for as long as they take."""
+    """Seconds that fewer replicas have to be enough before any go; at most 3600. Pods that take long to start are kept
+    for eight times as long as that, up to 300 s."""
     idle_window: float = 300.0
     """Seconds without any request after which the last pod goes, where min_replicas is 0."""
     tolerance: float = 0.1
@@ -92,7 +92,7 @@ class Config:
 
 
 _RANGES = (
-    ("stable_window", 6, 3600),
+    ("stable_window", 6, 300),
     ("panic_window_percent", 1, 100),
     ("panic_threshold_percent", 110, 1000),
     ("max_scale_up_rate", 1.01, 1e6),

@@ -45,6 +45,8 @@ class Numbers:
     """Load that the last seconds prove, chance left out."""
     forecast: float | None = None
     """Load when a pod that is asked for now would be ready."""
+    rush: float | None = None
+    """Load besides, for a short time: what waits, and a sudden growth."""
     capacity: float | None = None
     """What one pod is to get."""
     source: str = ""

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 
-from .config import Config, Kind, Metric
+from .config import Config, Metric
 from .learn import Learned
-from .need import Capacity, backlog_of, capacity_of, load_of
-from .trend import fit
-from .window import Window
+from .need import Capacity, backlog_of, capacity_of, load_of, unit_of
+from .seen import Seen
 
 STARTED_IN = 30.0
 """Seconds until a new pod is ready, while nobody has seen one start."""
-_RECENT = (2.0, 4.0, 12.0, 24.0)
-"""Seconds that a rise is looked for in, besides the panic window."""
-_CHANCE = 3.0
-"""Standard errors that a rise has to stand out by to be acted on at once."""
 _SURE = 2.0
 """Standard errors that a growth is reckoned less by."""
 _FURTHEST = 2.0
 """A forecast is at most so many times the load."""
 _TREND, _BACK, _LONGEST = 30.0, 0.5, 120.0
-"""Seconds that a growth is seen in: as many as it is reckoned ahead, within these."""
+"""Seconds that a growth is seen in: a share of those that it is reckoned ahead, within these."""
 _SURGE, _SURGE_AHEAD = 8.0, 10.0
-"""The same for a sudden growth, and how many seconds ahead it is believed."""
+"""Seconds that a sudden growth is seen in, and how many ahead it is believed."""
+_LATEST = 2.0
 _DRAIN = 2.0
-"""Seconds within which what waits is to be worked off, where pods start sooner."""
+"""Seconds within which what waits is to be worked off."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +30,7 @@ class Look:
 
     config: Config
     learned: Learned
-    window: Window
-    """The looks of the stable window."""
-    history: Window
-    """Those of the last minutes."""
+    seen: Seen
     now: float
     replicas: int
     """What the Deployment asks for."""
@@ -72,19 +63,19 @@ class Demand:
 
 
 def demand(metric: Metric, look: Look) -> Demand | None:
-    """Return what a metric asks for; None where nothing was seen in its windows."""
-    config, learned, now = look.config, look.learned, look.now
-    capacity = capacity_of(metric, config, learned)
-    stable, panic = look.window.mean(now, config.stable_window), look.window.mean(now, config.panic_window)
-    if stable is None or panic is None:
+    """Return what a metric asks for; None where there is nothing to go by."""
+    config, learned, seen, now = look.config, look.learned, look.seen, look.now
+    capacity, unit = capacity_of(metric, config, learned), unit_of(metric.kind, learned)
+    stable, panic = seen.mean(now, config.stable_window), seen.mean(now, config.panic_window)
+    if capacity is None or stable is None or panic is None:
         return None
     over_stable, over_panic = load_of(metric.kind, stable, learned), load_of(metric.kind, panic, learned)
-    recent = max(_proven(metric.kind, look), default=0.0)
-    ahead = _forecast(metric.kind, look, max(over_stable, recent))
-    sure = max(over_stable, recent, ahead)
-    last = look.window.mean(now, _RECENT[0]) or panic
-    rush = backlog_of(metric.kind, last.waiting, learned, _DRAIN) + _surge(metric.kind, look, sure)
-    unseen = stable.missing * capacity.per_pod if stable.missing else 0.0
+    recent = seen.proven(now, config.panic_window) * unit
+    present = max(over_stable, recent)
+    ahead = present + min((_FURTHEST - 1) * present, _growth(look) * unit)
+    surge = min((_FURTHEST - 1) * ahead, _surge(look) * unit)
+    waiting = (seen.mean(now, _LATEST) or panic).waiting
+    rush = surge + backlog_of(metric.kind, waiting, learned, _DRAIN)
     return Demand(
         capacity=capacity,
         stable=over_stable,
@@ -92,50 +83,26 @@ def demand(metric: Metric, look: Look) -> Demand | None:
         recent=recent,
         forecast=ahead,
         rush=rush,
-        up=_up(capacity, sure + rush, look),
+        up=_up(capacity, ahead + rush, look),
         panics=capacity.need(over_panic),
-        down=capacity.need((sure + unseen) * (1 + config.tolerance)),
+        down=capacity.need((ahead + stable.missing * capacity.per_pod) * (1 + config.tolerance)),
     )
 
 
 def _up(capacity: Capacity, load: float, look: Look) -> int:
     need = capacity.need(load)
-    if capacity.room or load > capacity.takes(look.replicas) * (1 + look.config.tolerance):
+    if capacity.room or load > capacity.per_pod * look.replicas * (1 + look.config.tolerance):
         return need
     return min(need, look.replicas)
 
 
-def _proven(kind: Kind, look: Look) -> Iterator[float]:
-    """Yield lower bounds of the load in the last seconds: arrivals less so many standard errors of a Poisson count."""
-    service = look.learned.service
-    unit = 1.0 if kind is Kind.REQUEST_RATE else service
-    for span in (*_RECENT, look.config.panic_window):
-        traffic = look.window.mean(look.now, span)
-        if traffic is None:
-            continue
-        came = traffic.arrived * traffic.seconds
-        if unit is not None:
-            yield max(0.0, came - _CHANCE * sqrt(came)) / traffic.seconds * unit
+def _growth(look: Look) -> float:
+    """Return the requests a second that come on top by the time a new pod is ready, as far as that is no chance."""
+    trend = look.seen.trend(look.now, min(_LONGEST, max(_TREND, _BACK * look.starts_in)))
+    return trend.surely(look.starts_in, _SURE) if trend is not None else 0.0
 
 
-def _forecast(kind: Kind, look: Look, load: float) -> float:
-    """Return the load by the time a new pod is ready: what it is and its growth, as far as that is no chance."""
-    span = min(_LONGEST, max(_TREND, _BACK * look.starts_in))
-    return load + _growth(kind, look, look.history, span, look.starts_in, load)
-
-
-def _surge(kind: Kind, look: Look, load: float) -> float:
-    """Return the growth that the last seconds show, for the few seconds that such a growth may be believed."""
-    return _growth(kind, look, look.window, _SURGE, min(look.starts_in, _SURGE_AHEAD), load)
-
-
-def _growth(kind: Kind, look: Look, seen: Window, span: float, ahead: float, load: float) -> float:
-    unit = 1.0 if kind is Kind.REQUEST_RATE else look.learned.service
-    points = [(at, mean.arrived) for at, mean in seen.means() if at > look.now - span]
-    if unit is None or not points:
-        return 0.0
-    average = sum(arrived for _, arrived in points) / len(points)
-    trend = fit(points, noise=average / seen.width)
-    if trend is None:
-        return 0.0
-    return min((_FURTHEST - 1) * load, trend.surely(ahead, _SURE) * unit)
+def _surge(look: Look) -> float:
+    """Return those that a sudden growth brings in the next seconds, for which alone it may be believed."""
+    trend = look.seen.trend(look.now, _SURGE)
+    return trend.surely(min(look.starts_in, _SURGE_AHEAD), _SURE) if trend is not None else 0.0

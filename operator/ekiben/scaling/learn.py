@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from .levels import Levels, knee, within
+from .levels import NOT_BUSY, Levels, knee, within
 from .sample import Sample
 
 _HALF_LIFE = 3600.0
@@ -35,6 +35,8 @@ class Learned:
     """Requests at once that keep a pod just busy."""
     within: float | None = None
     """Requests at once with which its answers stay within the time of metric latency."""
+    slow_anyway: bool = False
+    """They do not even where it is not busy."""
     learned_at: float | None = None
     forgot_at: float | None = None
 
@@ -66,16 +68,14 @@ def learn(learned: Learned, sample: Sample, now: float, limit: float | None, qua
         done=round(after.done * fade + done, _DIGITS),
     )
     if limit is not None and quantile is None:
-        return replace(after, levels=Levels(), knee=None, within=None)
+        return replace(after, levels=Levels(), knee=None, within=None, slow_anyway=False)
     after = replace(after, levels=after.levels.plus(sample))
     if after.learned_at is not None and 0 <= now - after.learned_at < _LEARN_EVERY:
         return after
-    return replace(
-        after,
-        learned_at=now,
-        knee=knee(after.levels) if limit is None else None,
-        within=within(after.levels, quantile) if quantile is not None else None,
-    )
+    bend = knee(after.levels) if limit is None else None
+    idle = (limit or bend or NOT_BUSY) / 2
+    quick = within(after.levels, quantile, idle) if quantile is not None else None
+    return replace(after, learned_at=now, knee=bend, within=quick or None, slow_anyway=quick == 0)
 
 
 def _work(sample: Sample, limit: float | None, most: float | None) -> tuple[float, float]:

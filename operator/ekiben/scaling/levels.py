@@ -101,10 +101,11 @@ def knee(levels: Levels) -> float | None:
     return round(most if times[-1] > _BENT * times[0] else _BEYOND * most, _DIGITS)
 
 
-def within(levels: Levels, quantile: float) -> float | None:
+def within(levels: Levels, quantile: float, idle: float) -> float | None:
     """Return the most requests at once with which a share `quantile` of the answers is quick enough.
 
-    The least that was seen where even that is too slow: the load is not what makes those answers slow.
+    None before enough answers; 0 where they are too slow even of pods that have no more than `idle` requests at once:
+    then it is not the load that makes them slow. Between the two, the least that was seen.
     """
     seen = _weighty(levels.filed)
     if not seen:
@@ -114,7 +115,7 @@ def within(levels: Levels, quantile: float) -> float | None:
     slow = rising([(level.slow / level.answered, level.answered) for level in seen])
     fine = [index for index, share in enumerate(slow) if share <= allowed]
     if not fine:
-        return round(at[0], _DIGITS)
+        return 0.0 if at[0] <= idle else round(at[0], _DIGITS)
     last = fine[-1]
     if last + 1 == len(seen):
         return round(_BEYOND * at[last], _DIGITS)

@@ -10,6 +10,7 @@ from .learn import Learned
 from .levels import NOT_BUSY
 from .traffic import Traffic
 
+_MOST = 1e6
 _ROUNDING = 1e-9
 
 
@@ -22,8 +23,8 @@ class Capacity:
     room: float = 0.0
     """Room for chance, in square roots of the requests at once."""
     scale: float = 1.0
-    """Requests at once that one unit of the load means."""
-    source: str = "the target"
+    """Load that one request at once makes."""
+    source: str = "its target"
     """Where `per_pod` comes from, in plain English."""
 
     def need(self, load: float) -> int:
@@ -37,17 +38,8 @@ class Capacity:
         """
         if load <= _ROUNDING:
             return 0
-        total = load + self.room * sqrt(load / self.scale) * self.scale
-        return ceil(min(total / self.per_pod, 1e6) - _ROUNDING)
-
-    def takes(self, replicas: int) -> float:
-        """Return the load that so many replicas take."""
-        if replicas <= 0:
-            return 0.0
-        # Solve load + room sqrt(load) = replicas * per_pod, in requests at once.
-        total = replicas * self.per_pod / self.scale
-        root = (sqrt(self.room**2 + 4 * total) - self.room) / 2
-        return root * root * self.scale
+        total = load + self.room * sqrt(load * self.scale)
+        return ceil(min(total / self.per_pod, _MOST) - _ROUNDING)
 
 
 def limit_of(config: Config, learned: Learned) -> float | None:
@@ -55,24 +47,42 @@ def limit_of(config: Config, learned: Learned) -> float | None:
     return config.limit if config.limit is not None else learned.knee
 
 
-def capacity_of(metric: Metric, config: Config, learned: Learned) -> Capacity:
-    """Return what one pod is to get."""
-    limit = limit_of(config, learned)
-    known = "its concurrency" if config.limit is not None else "what pods were seen to take"
+def capacity_of(metric: Metric, config: Config, learned: Learned) -> Capacity | None:
+    """Return what one pod is to get; None where nobody can tell."""
     if metric.kind is Kind.LATENCY:
-        most = learned.within if learned.within is not None else (limit or NOT_BUSY)
-        per_pod = min(most, config.limit or inf)
-        seen = f"what pods were seen to answer within {metric.target:g} s"
-        return Capacity(metric.kind, per_pod, config.headroom, source=seen if learned.within is not None else known)
+        return _within(metric, config, learned)
     if metric.target is not None:
         return Capacity(metric.kind, metric.target)
+    limit, known = _known(config, learned)
     if metric.kind is Kind.CONCURRENCY:
-        source = known if limit is not None else "a first guess"
-        return Capacity(metric.kind, limit or NOT_BUSY, config.headroom, source=source)
+        return Capacity(metric.kind, limit, config.headroom, source=known)
     service = learned.service
-    if limit is None or service is None:
-        return Capacity(metric.kind, inf, source="not known yet")
+    if service is None:
+        return None
     return Capacity(metric.kind, limit / service, config.headroom, 1 / service, known)
+
+
+def _known(config: Config, learned: Learned) -> tuple[float, str]:
+    if config.limit is not None:
+        return config.limit, "what it works on at once"
+    if learned.knee is not None:
+        return learned.knee, "what pods were seen to take"
+    return NOT_BUSY, "a first guess, until more was seen"
+
+
+def _within(metric: Metric, config: Config, learned: Learned) -> Capacity:
+    limit, known = _known(config, learned)
+    if learned.within is not None:
+        most = min(learned.within, config.limit or inf)
+        return Capacity(metric.kind, most, config.headroom, source=f"what it was seen to answer in {metric.target:g} s")
+    if learned.slow_anyway:
+        known = f"answers take longer than {metric.target:g} s even where pods are not busy: more of them do not help"
+    return Capacity(metric.kind, limit, config.headroom, source=known)
+
+
+def unit_of(kind: Kind, learned: Learned) -> float:
+    """Return the load that one request a second makes; 0 where that is not known."""
+    return 1.0 if kind is Kind.REQUEST_RATE else learned.service or 0.0
 
 
 def load_of(kind: Kind, traffic: Traffic, learned: Learned) -> float:
@@ -82,10 +92,9 @@ def load_of(kind: Kind, traffic: Traffic, learned: Learned) -> float:
     less: full ones work on no more than they can, however many requests come, and while they work off a queue they are
     busier than the load makes them.
     """
-    if kind is Kind.REQUEST_RATE:
-        return traffic.arrived
-    service = learned.service
-    return traffic.serving if service is None else traffic.arrived * service
+    if kind is Kind.REQUEST_RATE or learned.service is not None:
+        return traffic.arrived * unit_of(kind, learned)
+    return traffic.serving
 
 
 def backlog_of(kind: Kind, waiting: float, learned: Learned, drain: float) -> float:

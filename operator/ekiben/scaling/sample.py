@@ -48,7 +48,9 @@ class Sample:
     waiting: float = 0.0
     """Requests that the activator holds for it."""
     arrived: float = 0.0
-    """Requests a second that came to the activator and that no pod has got yet."""
+    """Requests a second that came to the activator."""
+    forwarded: float = 0.0
+    """Requests a second that it has handed on to pods, where they are counted once more."""
     may_sleep: bool = True
     """False while a rollout, or an activator that is not ready to hold requests, needs a pod."""
     known: bool = True
@@ -57,7 +59,7 @@ class Sample:
     def __post_init__(self) -> None:
         if self.replicas < 0:
             raise ValueError(f"replicas are at least 0, not {self.replicas}")
-        for name in ("waiting", "arrived"):
+        for name in ("waiting", "arrived", "forwarded"):
             if not 0 <= getattr(self, name) < inf:
                 raise ValueError(f"{name} is at least 0 and finite, not {getattr(self, name)}")
         if not 0 < self.seconds < inf:

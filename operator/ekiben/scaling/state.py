@@ -6,14 +6,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from .config import Config
 from .learn import Learned
 from .levels import Level, Levels
+from .seen import Seen
 from .window import Bucket, Window
 
 VERSION = 1
-HISTORY = 300.0
-"""Seconds of the history that trends are seen in."""
 _MOST_PEAKS = 60
 
 
@@ -39,8 +37,8 @@ class Panic:
 class State:
     """The whole of what the scaler remembers of one revision; at most 16 KB as JSON."""
 
-    window: Window
-    history: Window
+    seen: Seen = field(default_factory=Seen)
+    """The looks of the last minutes."""
     learned: Learned = field(default_factory=Learned)
     peaks: Peaks = ()
     """What the load needed, over the scale-down delay."""
@@ -48,7 +46,7 @@ class State:
     """What load and queue needed together, over less."""
     panic: Panic | None = None
     began: float | None = None
-    """The first look since there was one before it within the stable window; None before any."""
+    """The first look after which there was none without another within a minute; None before any."""
     at: float | None = None
     """The last look at which anything could be read."""
     busy_at: float | None = None
@@ -68,8 +66,7 @@ class State:
         data = _versioned(text)
         try:
             return cls(
-                window=_window(data["window"]),
-                history=_window(data["history"]),
+                seen=Seen(_window(data["seen"]["fine"]), _window(data["seen"]["coarse"])),
                 learned=_learned(data["learned"]),
                 peaks=tuple((at, most) for at, most in data["peaks"]),
                 rushes=tuple((at, most) for at, most in data["rushes"]),
@@ -92,9 +89,9 @@ def with_peak(peaks: Peaks, now: float, needed: int, since: float) -> Peaks:
     return tuple(kept)
 
 
-def initial(config: Config, learned: Learned | None = None) -> State:
+def initial(learned: Learned | None = None) -> State:
     """Return the state before the first look; `learned` is what is known from before a restart."""
-    return State(Window.over(config.stable_window), Window.over(HISTORY), learned or Learned())
+    return State(learned=learned or Learned())
 
 
 def learned_to_json(learned: Learned) -> str:

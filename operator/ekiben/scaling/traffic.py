@@ -42,7 +42,7 @@ def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Tr
         serving = sum(min(each, limit) for each in in_flight) if exact else min(together, limit * len(in_flight))
     return Traffic(
         seconds=sample.seconds,
-        arrived=sample.arrived + sum(reading.arrived for reading in readings),
+        arrived=sample.arrived + max(0.0, sum(reading.arrived for reading in readings) - sample.forwarded),
         serving=serving,
         waiting=sample.waiting + together - serving,
         missing=float(unread),

@@ -22,9 +22,14 @@ class Trend:
     slope_error: float = 0.0
     """Standard error of the slope."""
 
-    def at(self, seconds: float) -> float:
-        """Return the load that the line says for so many seconds from now; at least 0."""
-        return max(0.0, self.level + self.slope * seconds)
+    def __add__(self, other: Trend) -> Trend:
+        """Return the line through the sum of two loads; their errors are taken to be independent."""
+        return Trend(
+            self.level + other.level,
+            self.slope + other.slope,
+            sqrt(self.level_error**2 + other.level_error**2),
+            sqrt(self.slope_error**2 + other.slope_error**2),
+        )
 
     def surely(self, seconds: float, sigmas: float) -> float:
         """Return the growth until then that is more than chance: the slope less so many standard errors, never below

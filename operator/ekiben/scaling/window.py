@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -19,12 +18,12 @@ class Bucket:
 
     index: int
     """Number of the stretch: the time in seconds since the epoch, over the width."""
-    seconds: float
-    arrived: float
-    serving: float
+    seconds: float = 0.0
+    arrived: float = 0.0
+    serving: float = 0.0
     """Requests at once that are worked on, times seconds."""
-    waiting: float
-    missing: float
+    waiting: float = 0.0
+    missing: float = 0.0
     """Pods without a reading, times seconds."""
 
     def plus(self, traffic: Traffic) -> Bucket:
@@ -62,15 +61,14 @@ class Window:
         kept = tuple(bucket for bucket in self.buckets if oldest < bucket.index <= index)
         if kept and kept[-1].index == index:
             return Window(self.width, self.span, (*kept[:-1], kept[-1].plus(traffic)))
-        return Window(self.width, self.span, (*kept, Bucket(index, 0, 0, 0, 0, 0).plus(traffic)))
+        return Window(self.width, self.span, (*kept, Bucket(index).plus(traffic)))
 
     def mean(self, now: float, span: float) -> Traffic | None:
         """Return the average over the last `span` seconds (rounded up to whole buckets); None without a look in them.
 
         Time without any look is left out, it does not count as time without load.
         """
-        index = floor(now / self.width)
-        oldest = index - self._count(span)
+        oldest = floor(now / self.width) - self._count(span)
         seconds = arrived = serving = waiting = missing = 0.0
         for bucket in reversed(self.buckets):
             if bucket.index <= oldest:
@@ -84,25 +82,16 @@ class Window:
             return None
         return Traffic(seconds, arrived / seconds, serving / seconds, waiting / seconds, missing / seconds)
 
-    def means(self) -> Iterator[tuple[float, Traffic]]:
-        """Yield each bucket's middle (seconds since the epoch) and its average, oldest first."""
-        for bucket in self.buckets:
-            if bucket.seconds > 0:
-                seconds = bucket.seconds
-                yield (
-                    (bucket.index + 0.5) * self.width,
-                    Traffic(
-                        seconds,
-                        bucket.arrived / seconds,
-                        bucket.serving / seconds,
-                        bucket.waiting / seconds,
-                        bucket.missing / seconds,
-                    ),
-                )
+    def points(self, now: float, span: float) -> list[tuple[float, float]]:
+        """Return (middle of a bucket, requests a second in it) over the last `span` seconds, oldest first.
 
-    def covered(self, now: float) -> float:
-        """Return the seconds since the oldest look that is kept."""
-        return 0.0 if not self.buckets else max(0.0, now - self.buckets[0].index * self.width)
+        A bucket that is not half full would be little more than chance.
+        """
+        return [
+            ((bucket.index + 0.5) * self.width, bucket.arrived / bucket.seconds)
+            for bucket in self.buckets
+            if bucket.seconds >= self.width / 2 and (bucket.index + 0.5) * self.width > now - span
+        ]
 
     def _count(self, span: float) -> int:
         return max(1, ceil(span / self.width))

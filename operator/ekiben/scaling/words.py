@@ -18,9 +18,9 @@ def unreadable(sample: Sample) -> str:
     return f"none of {sample.ready} ready pods could be read"
 
 
-def because(config: Config, sample: Sample, replicas: int, reason: Reason, numbers: Numbers) -> str:
+def because(config: Config, before: int, after: int, reason: Reason, numbers: Numbers) -> str:
     """Return what a decision says of itself."""
-    return f"{_move(sample.replicas, replicas)}: {_why(config, reason, numbers)}; {_load(numbers)}"
+    return f"{_move(before, after)}: {_why(config, reason, numbers)}; {_load(numbers)}"
 
 
 def _move(before: int, after: int) -> str:
@@ -41,7 +41,9 @@ def _why(config: Config, reason: Reason, numbers: Numbers) -> str:
         Reason.LOAD_FELL: f"fewer have been enough for {config.scale_down_delay:g} s or longer",
         Reason.COOLING_DOWN: "fewer would do, but not for long enough yet, or not as far as one could see",
         Reason.IDLE: f"no request for {config.idle_window:g} s",
-        Reason.MINIMUM: "scaling.minReplicas",
+        Reason.MINIMUM: f"the last pod goes after {config.idle_window:g} s without a request"
+        if config.min_replicas == 0
+        else f"scaling.minReplicas is {config.min_replicas}, fewer would do",
         Reason.MAXIMUM: f"the load needs {numbers.wanted}, scaling.maxReplicas is {config.max_replicas}",
         Reason.STEP: "as far as one step goes",
         Reason.NO_DATA: "nothing could be read",
