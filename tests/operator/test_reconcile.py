@@ -265,3 +265,23 @@ async def test_what_is_left_of_a_revision_whose_deployment_somebody_deleted_goes
         f"delete HorizontalPodAutoscaler iris-{gone}",
         f"delete Service iris-{gone}",
     ]
+
+
+async def test_of_the_resource_nothing_but_the_status_is_written(world):
+    """Neither spec nor metadata: GitOps shows no difference, and a deletion waits for no finalizer."""
+
+    def written():
+        body = world.resource
+        meta = {key: value for key, value in body["metadata"].items() if key != "resourceVersion"}
+        return json.loads(json.dumps({**body, "metadata": meta, "status": {}}))
+
+    world.apply()
+    before = written()
+    await world.settle()
+    assert world.status["phase"] == "Stable"
+    assert written() == before
+    world.apply(image="x:2")
+    before = written()
+    await world.settle()
+    assert world.status["canary"]["image"] == "x:2"
+    assert written() == before

@@ -233,12 +233,17 @@ class World:
         assert sum(new.values()) == 100, new
         if self._recreates() or self.spec.get("scaling", {}).get("replicas") == 0:
             return  # capacity cannot double: nothing serves in between; or none is wanted
+        if self.status.stable is None and self.weights is not None:
+            return  # the status was lost: what serves best is taken for the stable revision
+        canary = self.status.canary
         for name, weight in new.items():
             if weight > (self.weights or {}).get(name, 0):
                 one = self.deployed[name]
                 stable = self.status.stable
                 if stable is not None and stable.revision == name:
                     continue
+                if self.weights is None and canary is not None and canary.revision == name and canary.weight == weight:
+                    continue  # a route that somebody deleted comes back as it was
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
                 running = self.last_plan.status.rollout if self.last_plan else None
@@ -249,7 +254,9 @@ class World:
 
     def _recreates(self) -> bool:
         running = self.last_plan.status.rollout if self.last_plan else None
-        return running is not None and running.policy.get("strategy") == "recreate"
+        if running is None:
+            return False
+        return running.state in ("Clearing", "Replacing", "Restoring") or running.policy.get("strategy") == "recreate"
 
     def check(self) -> None:
         status = self.status
