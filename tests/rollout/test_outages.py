@@ -180,3 +180,21 @@ def test_what_is_asked_for_back_in_a_bake_that_fails_is_back_at_once_without_a_r
     one.run(30)
     assert one.condition("Promoted") == ("True", "Serving")
     assert one.status.pinned is None
+
+
+def test_a_bake_that_fails_is_gone_back_from_whatever_is_asked_for_meanwhile() -> None:
+    one = _baking()
+    base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
+    one.apply(rollout={**base, "strategy": "recreate"})
+    one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3)
+    one.reconcile()
+    for number in (3, 4, 5):
+        one.apply(f"{_V}{number}")
+        one.tick()
+        one.reconcile()
+    while one.status.rollout is not None and one.status.rollout.revision == "v1":
+        one.tick()
+        one.reconcile()
+    assert one.status.history[-1].reason == "BakeFailed"
+    assert one.status.stable is not None
+    assert one.status.stable.revision == "v1"

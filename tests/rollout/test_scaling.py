@@ -97,3 +97,17 @@ def test_a_stable_revision_that_grows_in_the_preview_hands_over_to_one_of_its_si
     one.run(120)
     assert one.weights == {"v2": 100}
     assert one.deployed["v2"].wanted >= 9
+
+
+def test_where_pods_split_the_requests_an_autoscaler_does_not_raise_the_canary_s_share() -> None:
+    one = _begun("canary", traffic={"provider": "replicaRatio"})
+    one.run(6)
+    assert one.weights == {"v1": 90, "v2": 10}
+    autoscaler = one.deployed["v2"].autoscaler
+    assert autoscaler is not None
+    assert (autoscaler.min_replicas, autoscaler.max_replicas) == (1, 1)
+    one.ask("promote", "v2")
+    one.run(20)
+    autoscaler = one.deployed["v2"].autoscaler
+    assert autoscaler is not None
+    assert autoscaler.max_replicas == 10

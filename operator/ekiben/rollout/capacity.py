@@ -49,16 +49,18 @@ def down(draft: Draft, stable: RevisionStatus) -> bool:
     return draft.observation.resource.spec.scaling.floor > 0 and draft.ready(stable.revision) == 0
 
 
-def hold(revision: Revision | None, name: str, scaling: Scaling, least: int) -> tuple[Kept, ...]:
-    """Return the actions that keep at least `least` replicas of a revision that serves.
+def hold(
+    revision: Revision | None, name: str, scaling: Scaling, least: int, most: int | None = None
+) -> tuple[Kept, ...]:
+    """Return the actions that keep at least `least` replicas of a revision that serves, and at most `most`.
 
     With a fixed count, ekiben owns the replicas; otherwise the autoscaler does, and the first step up to its minimum
-    is taken for it, because its own next look may be 15 s away.
+    is taken for it, because its own next look may be 15 s away. Without `most` it may go up to what the spec allows.
     """
     wanted = revision.wanted if revision else None
     actions: list[Kept] = []
     if scaling.fixed is None:
-        actions.append(EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling, 1)))
+        actions.append(EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling if most is None else most, 1)))
     elif revision is not None and revision.autoscaler is not None:
         actions.append(DeleteAutoscaler(name))
     if wanted is not None and (wanted < least or (scaling.fixed is not None and wanted != least)):

@@ -15,7 +15,8 @@ from .plan import EnsureRevision, EnsureStableService, SetWeights
 
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Take a recreation one turn further."""
-    asked = draft.target.revision
+    # A bake that failed is gone back from first: what it leaves does not serve.
+    asked = running.revision if running.reason == "BakeFailed" else draft.target.revision
     if running.state == "Clearing" and asked != running.revision:
         reason = "Cancelled" if asked == stable.revision else "Superseded"
         ending.begin_roll_back(draft, reason, "another revision is asked for", rejected=False)

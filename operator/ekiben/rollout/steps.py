@@ -16,7 +16,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     need = capacity.step_need(draft, running, stable)
     revision = draft.revision(canary.revision)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(revision, canary.revision, draft.observation.resource.spec.scaling, need))
+    # Where pods split the requests, a canary that is scaled up for its load would get ever more of it.
+    most = need if draft.by_replicas else None
+    draft.act(*capacity.hold(revision, canary.revision, draft.observation.resource.spec.scaling, need, most))
     ready = draft.ready(canary.revision)
     draft.act(EnsureStableService(stable.revision))
     if running.state == "Step" and ready == 0:

@@ -58,10 +58,15 @@ def _turn(draft: Draft) -> None:
         ending.roll_back(draft)
     elif running.state in _RECREATING:
         recreate.run(draft, running, canary, stable)
-    elif running.revision != draft.target.revision and not (running.state == "Promoting" and canary.weight == 100):
+    elif running.revision != draft.target.revision and not _finishes_first(running, canary):
         _leave(draft, canary, stable)
     elif not halt.halted(draft, stable, canary) and not _impossible(draft, running):
         _go_on(draft, running, canary, stable)
+
+
+def _finishes_first(running: RolloutStatus, canary: RevisionStatus) -> bool:
+    """Whether a rollout goes on whatever is asked for now: all weight has moved, or what it leaves fails."""
+    return running.state == "Promoting" and (canary.weight == 100 or running.reason == "BakeFailed")
 
 
 def _impossible(draft: Draft, running: RolloutStatus) -> bool:
