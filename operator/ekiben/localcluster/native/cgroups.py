@@ -11,10 +11,6 @@ from ekiben.localcluster.errors import ClusterError
 from ekiben.localcluster.native.layout import CGROUP
 
 _MOUNTS = Path("/proc/self/mountinfo")
-# To the scheduler a group counts as one process does: without more, all pods together would get no more processor time
-# than a single process of this machine, and a busy machine would stall them for half a minute.
-_WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
-"""File of version 1, of version 2 -> sixteen times the default."""
 
 
 def trees() -> list[Path]:
@@ -47,9 +43,6 @@ def ensure() -> None:
                     (ours / name).write_text((tree / name).read_text())
             if (tree / "cgroup.subtree_control").exists():
                 _delegate(tree, ours)
-            for name, weight in _WEIGHTS.items():
-                if (ours / name).exists():
-                    (ours / name).write_text(weight)
         except OSError as error:
             raise ClusterError(
                 "cgroups", f"{ours} cannot be made: {error}", advice="Control groups must be writable."

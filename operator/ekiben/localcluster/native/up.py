@@ -82,8 +82,7 @@ def _clear_strays(layout: Layout, node: list[Component]) -> None:
     That is: in a namespace that is gone (somebody deleted it), of another version or with other options than today's,
     or started and never written down (an `up` that was killed in between).
     """
-    if not network.exists():
-        stop(_pods(Path(node[0].command[0]).parent), grace_seconds=0)  # they hang on a bridge that nobody reaches
+    lost_network = not network.exists()
     inside = set(network.processes_inside())
     known = {c.name: identity for c in node if (identity := running(layout.pid(c.name))) is not None}
     lost = [
@@ -97,6 +96,9 @@ def _clear_strays(layout: Layout, node: list[Component]) -> None:
         if identity is not None and (command_of(pid) or [""])[0] in programs:
             lost.append(identity)
     stop(lost, grace_seconds=5)
+    if lost_network:
+        # They hang on a bridge that nobody reaches. The kubelet has to be gone: it would make them anew there.
+        stop(_pods(Path(node[0].command[0]).parent), grace_seconds=0)
 
 
 def _pods(bin_folder: Path) -> list[Identity]:
