@@ -85,7 +85,7 @@ def demand(metric: Metric, look: Look) -> Demand | None:
         rush=rush,
         up=_up(capacity, ahead + rush, look),
         panics=capacity.need(over_panic),
-        down=capacity.need((ahead + stable.missing * capacity.per_pod) * (1 + config.tolerance)),
+        down=_down(capacity, ahead + stable.missing * capacity.per_pod, look),
     )
 
 
@@ -94,6 +94,13 @@ def _up(capacity: Capacity, load: float, look: Look) -> int:
     if capacity.room or load > capacity.per_pod * look.replicas * (1 + look.config.tolerance):
         return need
     return min(need, look.replicas)
+
+
+def _down(capacity: Capacity, load: float, look: Look) -> int:
+    if capacity.room:
+        return capacity.need(load * (1 + look.config.tolerance))
+    need, present = capacity.need(load), look.replicas
+    return need if need <= present * (1 - look.config.tolerance) else max(need, present)
 
 
 def _growth(look: Look) -> float:

@@ -10,7 +10,7 @@ from .isotonic import rising
 from .sample import Sample
 
 _LOWEST, _LEVELS = 0.0625, 36
-_FEWEST_ANSWERS = 100.0
+_FEWEST_ANSWERS = 200.0
 """Answers that a stretch of time needs before it is filed: with few, the busy seconds are those with the long answers,
 and load would seem to make answers slow."""
 _LONGEST = 60.0
@@ -74,7 +74,7 @@ class Levels:
         stretch, lasted = self.stretch.plus(look), round(self.lasted + seconds, _DIGITS)
         if stretch.answered < _FEWEST_ANSWERS and lasted < _LONGEST:
             return Levels(self.filed, stretch, lasted)
-        if stretch.answered < _FEWEST_ANSWERS / 10 or stretch.seconds <= 0:
+        if stretch.answered < _FEWEST_ANSWERS / 20 or stretch.seconds <= 0:
             return Levels(self.filed)
         return Levels(_filed(self.filed, stretch))
 
@@ -90,7 +90,8 @@ def knee(levels: Levels) -> float | None:
     fewer at once leave it idle, more only wait. It is the optimal operating point of L. Kleinrock, Power and
     deterministic rules of thumb for probabilistic problems in computer communications (ICC 1979). Times and answers are
     made to rise with the load first, so that one odd minute says nothing. While no bend was seen, the knee lies beyond
-    the most that was; while no pod was seen that is not busy, nobody can tell what busy means.
+    the most that was (idle pods say nothing about busy ones); while no pod was seen that is not busy, nobody can tell
+    what busy means.
     """
     seen = _weighty(levels.filed)
     if not seen or seen[0].in_flight / seen[0].seconds > NOT_BUSY:
@@ -98,7 +99,7 @@ def knee(levels: Levels) -> float | None:
     times = rising([(level.in_flight / level.answered, level.answered) for level in seen])
     rates = rising([(level.answered / level.seconds, level.seconds) for level in seen])
     most = rates[-1] * times[0]
-    return round(most if times[-1] > _BENT * times[0] else _BEYOND * most, _DIGITS)
+    return round(most if times[-1] > _BENT * times[0] else max(NOT_BUSY, _BEYOND * most), _DIGITS)
 
 
 def within(levels: Levels, quantile: float, idle: float) -> float | None:

@@ -11,7 +11,8 @@ from .levels import NOT_BUSY
 from .traffic import Traffic
 
 _MOST = 1e6
-_ROUNDING = 1e-9
+_NOT_WORTH_A_POD = 1e-3
+"""Share of a pod's load below which no pod is asked for: a measured 300.0001 is 300."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Capacity:
         exponential servers, Operations Research 29, 1981): a large service needs a smaller share of it than a small
         one.
         """
-        if load <= _ROUNDING:
+        if load <= 0:
             return 0
         total = load + self.room * sqrt(load * self.scale)
-        return ceil(min(total / self.per_pod, _MOST) - _ROUNDING)
+        return max(1, ceil(min(total / self.per_pod, _MOST) - _NOT_WORTH_A_POD))
 
 
 def limit_of(config: Config, learned: Learned) -> float | None:

@@ -109,7 +109,7 @@ def reachable(
     """Return the highest weight of the canary up to `wanted` that fits into `most` replicas, at least the present one.
 
     Its pods are there before its weight, while the stable still has its present share. Asked again after each step it
-    goes on to 100 in any limit that holds the whole load and one pod more.
+    goes on to 100 in any limit that holds the whole load and two pods more.
 
     Args:
         most: replicas of both revisions together.

@@ -68,7 +68,7 @@ def _seen(config: Config, state: State, sample: Sample, now: float) -> State:
         seen=state.seen.plus(traffic, now),
         began=now if gap else state.began,
         at=now,
-        busy_at=busy_after(state.busy_at, traffic, now),
+        busy_at=busy_after(None if gap else state.busy_at, traffic, now),
     )
 
 

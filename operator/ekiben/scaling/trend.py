@@ -21,6 +21,8 @@ class Trend:
     """Standard error of the level."""
     slope_error: float = 0.0
     """Standard error of the slope."""
+    slope_chance: float = 0.0
+    """What that error would be if the load were steady and only requests came by chance."""
 
     def __add__(self, other: Trend) -> Trend:
         """Return the line through the sum of two loads; their errors are taken to be independent."""
@@ -29,12 +31,16 @@ class Trend:
             self.slope + other.slope,
             sqrt(self.level_error**2 + other.level_error**2),
             sqrt(self.slope_error**2 + other.slope_error**2),
+            sqrt(self.slope_chance**2 + other.slope_chance**2),
         )
 
     def surely(self, seconds: float, sigmas: float) -> float:
-        """Return the growth until then that is more than chance: the slope less so many standard errors, never below
-        0."""
-        return max(0.0, self.slope - sigmas * self.slope_error) * seconds
+        """Return the growth until then that is more than chance, at least 0.
+
+        It goes by the chance of arrivals alone: with the error as the points show it, a load that leaps would look less
+        sure to grow the higher it leaps.
+        """
+        return max(0.0, self.slope - sigmas * self.slope_chance) * seconds
 
     def upper(self, seconds: float, sigmas: float) -> float:
         """Return an upper bound of the load until then: the line, so many standard errors, and no fall counted on."""
@@ -68,4 +74,5 @@ def fit(points: Sequence[tuple[float, float]], noise: float = 0.0) -> Trend | No
         slope=slope,
         level_error=sqrt(variance * (1 / n + mean_x**2 / spread)),
         slope_error=sqrt(variance / spread),
+        slope_chance=sqrt(noise / spread),
     )
