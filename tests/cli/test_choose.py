@@ -32,6 +32,7 @@ NEW, SERVING, FORMER = NAMES[3], NAMES[2], NAMES[1]
         (Verb.ABORT, "promoting", NEW),
         (Verb.ABORT, "replacing", NEW),
         (Verb.RETRY, "rolled-back-errors", NEW),
+        (Verb.RETRY, "undone", NEW),
         (Verb.UNDO, "promoted", SERVING),
         (Verb.UNDO, "rolled-back-errors", FORMER),
         (Verb.UNDO, "undone", NEW),

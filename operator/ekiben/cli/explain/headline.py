@@ -90,10 +90,17 @@ def _going_on(seen: Seen, episode: Episode, old: str) -> str:
         return f"{name} {_HOLDS.get(paused.reason, 'is held')} at {share}."
     if progressing is not None and progressing.reason == "StableUnavailable":
         return f"The rollout of {name.lower()} holds at {share}: {old}, which serves the rest, has no ready pod."
+    if progressing is not None and progressing.reason == "ScaledToZero":
+        return f"The rollout of {name.lower()} rests: spec.scaling.replicas is 0."
     return f"{name} {_does(seen, old)}"
 
 
-_HOLDS = {"Paused": "is paused", "AwaitingApproval": "waits for an approval", "Inconclusive": "waits for a decision"}
+_HOLDS = {
+    "Paused": "is paused",
+    "AwaitingApproval": "waits for an approval",
+    "Inconclusive": "waits for a decision",
+    "UnknownState": "waits for a decision",
+}
 
 
 def _does(seen: Seen, old: str) -> str:

@@ -98,6 +98,9 @@ def _settled(seen: Seen, commands: Commands) -> list[Option]:
     if pinned is not None and pinned.instead_of in proven:
         again = seen.called(pinned.instead_of)
         found.append(Option(commands.of("undo", f" --to {pinned.instead_of}"), f"return to {again} after all"))
+    elif pinned is not None and status.rejected_revision is None and pinned.revision != pinned.instead_of:
+        again = seen.called(pinned.instead_of)
+        found.append(Option(commands.of("retry"), f"roll out {again} after all, from its first step"))
     elif proven and status.rejected_revision is None:
         former = status.former
         at_once = f"go back to revision {former.number} at once: its pods are still up" if former else ""

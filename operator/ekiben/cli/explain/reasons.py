@@ -30,7 +30,9 @@ _BECAUSE = {
     "Undo": "somebody asked for that (undo)",
     "NotWorse": "the evidence says that it is not worse",
     "Requested": "somebody asked for that",
+    "Approved": "somebody approved it after testers had tried it",
     "PreviewPassed": "its pods were ready for the whole preview",
+    "TrafficFeatureUnsupported": "the Gateway cannot do any more what its rollout needs",
     "RollbackWindow": "it had served before, so it needed no steps",
     "StableUnavailable": "{old} had no ready pod, and waiting would only have prolonged the outage",
     "Replaced": "its pods are ready",
@@ -70,7 +72,7 @@ def decided(episode: Episode, reason: str, old: str, analysis: Analysis | None) 
     if reason in _BY_PODS:
         told = message or words.sentence(because(reason, old))
         return f"Its pods decided, whatever the requests say. {told} {cure(reason)}".strip()
-    if reason in ("Aborted", "Requested", "Undo"):
+    if reason in ("Aborted", "Requested", "Approved", "Undo"):
         return f"A person decided. {message}".strip()
     if reason in ("Superseded", "Cancelled"):
         return ""

@@ -174,13 +174,18 @@ class _Choice:
             raise RefusedError(
                 f"{self._called(status.rollout.revision)} is being rolled out right now: there is nothing to retry."
             )
-        if status.rejected_revision is None:
+        left = status.rejected_revision or self._left_by_undo()
+        if left is None:
             raise RefusedError(
                 "There is nothing to retry: the revision that spec.model asks for was not rolled back. "
                 f"What happened last: {self._typed('explain')}"
             )
-        name = self.seen.called(status.rejected_revision)
-        return Chosen(Verb.RETRY, self._meant(status.rejected_revision), f"roll out {name} again, from its first step")
+        return Chosen(Verb.RETRY, self._meant(left), f"roll out {self.seen.called(left)} again, from its first step")
+
+    def _left_by_undo(self) -> str | None:
+        """Return the revision that spec.model asks for, where an undo has another one serve instead."""
+        pinned = self.seen.status.pinned
+        return pinned.instead_of if pinned is not None and pinned.revision != pinned.instead_of else None
 
     def _undo(self, to: str) -> Chosen:
         status = self.seen.status
