@@ -55,8 +55,13 @@ def choose(story: Story) -> Turn:
     held = turns.holding(story)
     if held and story.rng.random() < RELEASED:
         return story.rng.choice(held)
-    names = _WEIGHTS[story.state]
-    return _NAMED[story.rng.choices(list(names), list(names.values()))[0]]
+    often = _WEIGHTS[story.state]
+    return _NAMED[story.rng.choices(list(often), list(often.values()))[0]]
+
+
+def names() -> list[str]:
+    """Return the names of all turns."""
+    return list(_NAMED)
 
 
 def named(name: str) -> Turn:

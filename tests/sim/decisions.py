@@ -67,8 +67,8 @@ class World(plain.World):
         self.looked += 1
         found = self.looks.looked(seen, self.now, plan, dry=bool(self.problem) or not self.traffic)
         before, after = state_of(seen.resource.status), state_of(plan.status)
-        if self.tell and (found or before != after):
-            self.tell(f"    look: {before} -> {after} ({', '.join(turn for _, turn, _ in found)})")
+        if found or before != after:
+            self._say(f"    look: {before} -> {after} ({', '.join(turn for _, turn, _ in found)})")
         self.last_plan = plan
         self._check_timers(plan)
         self.next_look = None if plan.requeue_after is None else self.now + plan.requeue_after
@@ -77,22 +77,29 @@ class World(plain.World):
             self._do(first)
             self._write_status(seen, plan)
             self._do(endings)
+            self.check()
         except (Died, ConflictError):
             self.next_look = self.now + 0.1
-        self.check()
         return plan
+
+    def _say(self, text: str) -> None:
+        if self.tell is not None:
+            self.tell(text)
 
     def _do(self, actions: tuple[p.Action, ...]) -> None:
         for action in actions:
             if self._changes(action):
                 self._may_write(stale=self.older is not None)
                 self.writes += 1
+                self._say(f"        {action}")
                 self._carry_out(action)
 
     def _write_status(self, seen: Observation, plan: Plan) -> None:
         if plan.status != seen.resource.status:
             self._may_write(stale=seen.resource.status != self.status)
             self.writes += 1
+            before, after = dict(self.status), dict(plan.status)
+            self._say(f"        status: {', '.join(key for key in after if before[key] != after[key])}")
             self.status = plan.status
 
     def _may_write(self, *, stale: bool) -> None:
@@ -154,6 +161,12 @@ class World(plain.World):
                 assert self.deployed[name].wanted == 0
                 assert not (self.weights or {}).get(name)
                 del self.deployed[name]
+
+    def _check_weights(self, new: dict[str, int]) -> None:
+        planned = self.last_plan.status.stable if self.last_plan else None
+        if self.status.stable is None and planned is not None:
+            return  # the status was lost, and what is taken as the stable one gets what the others had
+        super()._check_weights(new)
 
     def check(self) -> None:
         status = self.status

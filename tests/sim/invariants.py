@@ -6,6 +6,7 @@ excuse it, because nobody can act on what happens after he has looked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,13 @@ from ekiben.api.base import seconds
 from ekiben.api.status import RolloutStatus, Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
-from ekiben.rollout.observation import Observation
+from ekiben.rollout.observation import Evidence, Observation
 from ekiben.rollout.plan import Plan
 from ekiben.rollout.times import moment
 
 from .network import shares
 from .schema import Info
+from .workloads import is_ready
 
 if TYPE_CHECKING:
     from .world import World
@@ -28,6 +30,8 @@ Json = dict[str, Any]
 
 _RECREATING = ("Clearing", "Replacing", "Restoring")
 _BY_REQUEST = ("promote", "skip", "undo", "retry")
+_QUIET = 5.0
+"""Seconds without requests that draining takes at least."""
 _PODS = ("Crashed", "OutOfMemory", "ImagePullFailed")
 _TRAFFIC = ("ErrorRateRegressed", "LatencyRegressed", "Regressed", "Hung")
 
@@ -50,6 +54,8 @@ class Record:
     verdicts: set[str] = field(default_factory=set)
     usable: bool = False
     stable_was_down: bool = False
+    served: int = 0
+    """Requests that the canary had answered before."""
 
 
 class Invariants:
@@ -76,9 +82,19 @@ class Invariants:
         if evidence is not None and status.rollout is not None and evidence.revision == status.rollout.revision:
             record.verdicts |= {evidence.verdict} | ({"Hung"} if evidence.hung else set())
             record.usable |= evidence.usable
+            self._counted(evidence)
         stable = seen.revisions.get(status.stable.revision) if status.stable else None
         if status.stable is not None and (stable is None or stable.ready == 0):
             record.stable_was_down = True
+
+    def _counted(self, evidence: Evidence) -> None:
+        """No request is counted twice, whatever dies in between."""
+        counters = self._world.counters
+        if counters is not None:
+            most = counters.served[evidence.revision] - self._record.served
+            told = max((metric.canary_requests for metric in evidence.metrics), default=0)
+            if max(told, evidence.canary_requests) > most:
+                self._violated(4, f"{told} requests of {evidence.revision} were counted, and it had {most}")
 
     def written(self, event: str, info: Info, body: Json) -> None:
         """Check a write, if it is the operator's, and note it."""
@@ -102,19 +118,16 @@ class Invariants:
             return
         if event == "DELETED":
             self._deleted(plural, body)
-        elif plural == "deployments":
-            self._scaled(told, body)
-        elif plural == "horizontalpodautoscalers":
-            self._autoscaled(told, body)
-        elif plural == "httproutes":
-            self._routed(told, body)
-        elif plural == "services" and body["metadata"]["name"] == self._world.name:
-            self._chosen(told)
-        elif plural == "modeldeployments":
-            before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
-            self._decided(told, before, after)
-            if _began(before) != _began(after):
-                self._record = Record(stable_was_down=self._record.stable_was_down and self._stable_down())
+        elif plural in _CHECKS:
+            _CHECKS[plural](self, told, body)
+
+    def _told_status(self, told: Told, body: Json) -> None:
+        before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
+        self._decided(told, before, after)
+        if _began(before) != _began(after):
+            self._record = Record(stable_was_down=self._record.stable_was_down and self._stable_down())
+            if after.rollout is not None and self._world.counters is not None:
+                self._record.served = self._world.counters.served[after.rollout.revision]
 
     # 1: capacity
 
@@ -127,12 +140,25 @@ class Invariants:
         if replicas == 0 and floor > 0:
             if weight > 0 or told.exposed.get(name, 0) > 0:
                 self._violated(1, f"{name} is scaled to 0 with a weight of {weight}")
+            if self._drains(told, name) and self._world.gateway.quiet(name) < _QUIET:
+                self._violated(1, f"{name} is scaled to 0 before it has answered what it was sent")
             if self._serves_inside(name):
                 self._violated(1, f"{name} is scaled to 0 while the Service {self._world.name} selects it")
             if self._world.server.peek(kinds.AUTOSCALER, self._world.namespace, name) is not None:
                 self._violated(2, f"{name} is scaled to 0 before its autoscaler has gone")
         elif floor > 0 and replicas < needed(weight, floor):
             self._violated(1, f"{name} is scaled to {replicas} with a weight of {weight} and a floor of {floor}")
+
+    def _drains(self, told: Told, name: str) -> bool:
+        """Whether a revision takes part in a rollout by a gateway: it ends only when it is drained."""
+        status = told.seen.resource.status
+        part = {f"{self._world.name}-{one.revision}" for one in (status.stable, status.canary) if one is not None}
+        had_requests = status.rollout is not None and status.rollout.traffic_since is not None
+        return had_requests and name in part and not self._world.by_replicas and self._has_pods(name)
+
+    def _has_pods(self, name: str) -> bool:
+        pods = self._world.server.all(kinds.POD)
+        return any(is_ready(pod) and pod["metadata"]["name"].startswith(f"{name}-") for pod in pods)
 
     def _serves_inside(self, name: str) -> bool:
         """Whether callers inside the cluster use this revision by the Service NAME, where another could serve."""
@@ -164,8 +190,10 @@ class Invariants:
         known = {backend: weight for backend, weight in weights.items() if weight}
         return self._world.selected() if known.keys() == {self._world.name} else known
 
-    def _chosen(self, told: Told) -> None:
-        """The Service NAME was written: by replicas, that is how requests move."""
+    def _chosen(self, told: Told, _body: Json) -> None:
+        """A Service was written: by replicas, the Service NAME is how requests move."""
+        if _body["metadata"]["name"] != self._world.name:
+            return
         after = self._world.selected()
         if self._world.by_replicas:
             self._moved(told, self._inside, dict.fromkeys(after, 1))
@@ -206,7 +234,13 @@ class Invariants:
         part = {(self._status.get(one) or {}).get("revision") for one in ("stable", "canary")}
         if plural in ("deployments", "services") and revision in part and revision is not None:
             self._violated(6, f"{plural} {body['metadata']['name']} is deleted, and it takes part")
-        if self._world.exposed().get(body["metadata"]["name"], 0) > 0 and plural in ("deployments", "services"):
+        # Without pods there is nothing that deleting it could take away.
+        pods = self._replicas.get(body["metadata"]["name"], 0)
+        if (
+            pods
+            and self._world.exposed().get(body["metadata"]["name"], 0) > 0
+            and plural in ("deployments", "services")
+        ):
             self._violated(1, f"{plural} {body['metadata']['name']} is deleted while it has weight")
 
     def _decided(self, told: Told, before: Status, after: Status) -> None:
@@ -332,6 +366,15 @@ class Invariants:
 
     def _violated(self, number: int, what: str) -> None:
         self.violations.append(f"{self._world.loop.passed:.2f} s: invariant {number}: {what}")
+
+
+_CHECKS: dict[str, Callable[[Invariants, Told, Json], None]] = {
+    "deployments": Invariants._scaled,
+    "horizontalpodautoscalers": Invariants._autoscaled,
+    "httproutes": Invariants._routed,
+    "services": Invariants._chosen,
+    "modeldeployments": Invariants._told_status,
+}
 
 
 def needed(weight: int, total: int) -> int:

@@ -76,6 +76,7 @@ class Gateway:
         self.delay = 0.5
         self._acknowledged: dict[str, Json] = {}
         self._asked: dict[str, list[Json]] = {}
+        self._last: dict[str, float] = {}
 
     def changed(self, body: Json) -> None:
         """An HTTPRoute was written."""
@@ -108,12 +109,17 @@ class Gateway:
                     found[service] = max(found.get(service, 0), weight)
         return found
 
+    def quiet(self, service: str) -> float:
+        """Return the seconds since which no proxy sends a Service anything."""
+        return 0.0 if self.exposed().get(service) else self._world.now - self._last.get(service, float("-inf"))
+
     def _take_over(self, name: str) -> None:
         server, namespace = self._world.server, self._world.namespace
         body = server.peek(kinds.HTTP_ROUTE, namespace, name)
         if body is None or not self.answers:
             return
         generation = body["metadata"]["generation"]
+        self._last |= {service: self._world.now for service, weight in self.exposed().items() if weight}
         self._acknowledged[name] = body
         self._asked[name] = []
         conditions = [

@@ -16,12 +16,14 @@ from ekiben.cluster.errors import ClusterError, UnavailableError
 from ekiben.objects.names import RESOURCE_LABEL
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.operator.apply import Applier, BlockedError
+from ekiben.operator.evidence import Watchers
 from ekiben.operator.gateways import Gateways
 from ekiben.operator.handlers import _OWNED
 from ekiben.operator.metrics import Metrics
 from ekiben.operator.observe import Observer
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.reconcile import Reconciler
+from ekiben.operator.settings import Settings
 
 from .apiserver import ApiServer
 from .client import SimCluster
@@ -79,7 +81,8 @@ class Process:
         self._key = Key(world.namespace, world.name)
         rendering = Rendering()
         cluster = SimCluster(self._server, around=self._around)
-        self.watchers = Testimony(world, self.queue)
+        counted = world.counters
+        self.watchers = Watchers(counted, self.queue, Settings()) if counted else Testimony(world, self.queue)
         self.reconciler = Reconciler(
             cluster,
             Observer(cluster, rendering, Gateways(cluster, rendering, 0)),
@@ -104,6 +107,8 @@ class Process:
             self.dead = True
             self.world.watchers.remove(self._heard)
             self._worker.cancel()
+            for task in getattr(self.watchers, "_tasks", {}).values():
+                task.cancel()
             self.queue.forget(self._key)
 
     def is_current(self) -> bool:

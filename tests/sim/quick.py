@@ -95,7 +95,7 @@ class Quick:
         if held and self.rng.random() < RELEASED:
             turn = self.rng.choice(held)
         else:
-            names = _WEIGHTS[self.state]
+            names = WEIGHTS[self.state]
             turn = _TURNS[self.rng.choices(list(names), list(names.values()))[0]]
         done = turn(self)
         if done:
@@ -157,6 +157,7 @@ class Quick:
             for name, one in world.deployed.items()
             if one.wanted and name != stable
         ]
+        self.pass_time(10)
         before = world.writes
         self.pass_time(60)
         if world.writes != before:
@@ -451,4 +452,4 @@ _TURNS: dict[str, Turn] = {
     "pause_it": lambda one: ask(one, "pause"),
     "resume_it": lambda one: ask(one, "resume"),
 }  # fmt: skip
-_WEIGHTS = {state: {name: often for name, often in weights(state).items() if name in _TURNS} for state in IN}
+WEIGHTS = {state: {name: often for name, often in weights(state).items() if name in _TURNS} for state in IN}

@@ -37,6 +37,7 @@ def rollout(rng: Random, strategy: str | None = None) -> Json:
         "analysis": {
             "deadline": rng.choice(("12s", "40s")),
             "onInconclusive": rng.choice(("pause", "promote", "rollback")),
+            "nonInferiority": {"delta": 0.05},
         },
     }
     if strategy == "canary":

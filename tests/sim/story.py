@@ -12,7 +12,7 @@ from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
-from ekiben.operator import reconcile
+from ekiben.operator import reconcile, watcher
 from ekiben.operator.metrics import Metrics
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import Observation
@@ -22,6 +22,7 @@ from . import specs, turns
 from .apiserver import ApiServer
 from .choice import choose, named
 from .clock import VirtualLoop, virtual_time
+from .counters import Counters
 from .invariants import Invariants
 from .looks import Looks, state_of
 from .outcome import Outcome
@@ -34,6 +35,9 @@ from .world import World
 Json = dict[str, Any]
 
 _LENGTH = (9, 17)
+_MOST_LOOKS = 1500
+_COUNTED = 0.06
+"""Share of histories with the real collector and the real analysis, on counters that are read each second."""
 
 
 class Story:
@@ -63,7 +67,7 @@ class Story:
 
     def run(self, length: int | None = None) -> Outcome:
         """Run the whole of it, and heal the world at its end."""
-        with virtual_time(self.loop), self._watched():
+        with virtual_time(self.loop), self.watched():
             self.begin()
             for _ in range(length or self.rng.randint(*_LENGTH)):
                 self.wait()
@@ -78,6 +82,8 @@ class Story:
     def begin(self) -> None:
         """A resource and an operator."""
         random.seed(self.seed)
+        if self.rng.random() < _COUNTED:
+            self.world.counters = Counters(self.world)
         self.start()
         for version in specs.VERSIONS:
             nature = self.world.nature(version)
@@ -98,19 +104,15 @@ class Story:
         self.make(turns.new)
         self.advance(0.1)
         self.make(named("promote"))
-        self._stops = True
         for _ in range(3):
-            self.advance(12)
-        self._stops = False
+            self.until_another_state(12)
 
     def wait(self) -> None:
         """Let time pass: often until the rollout gets to another state, sometimes hardly any, sometimes for long."""
         kind = self.rng.random()
         if kind < 0.5:
-            self._stops = True
             # While the gateway is silent, or nothing may move, each second is a look that finds nothing new.
-            self.advance(self.rng.choice((4, 10, 20) if self.world.gateway.answers else (1, 3)))
-            self._stops = False
+            self.until_another_state(self.rng.choice((4, 10, 20) if self.world.gateway.answers else (1, 3)))
             self.advance(self.rng.choice((0.0, 0.0, 0.02, 0.3)))
         elif kind < 0.85:
             self.advance(self.rng.choice((0.02, 0.1, 0.5)))
@@ -256,6 +258,12 @@ class Story:
         faults.stale = older
         self.world.later(seconds, faults.see_again)
 
+    def until_another_state(self, most: float) -> None:
+        """Let time pass until the rollout gets to another state."""
+        self._stops = True
+        self.advance(most)
+        self._stops = False
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.loop.advance(self.loop.passed + seconds)
@@ -272,13 +280,17 @@ class Story:
             self.note("an operator starts")
             self.start()
 
-    def _watched(self) -> Any:
+    def watched(self) -> Any:
+        """Return a context in which the product's loop decides through this story."""
         return _Decisions(self)
 
     def decided(self, seen: Observation, now: float) -> Plan:
         """Decide as the product does, and look over its shoulder."""
         plan = decide(seen, now)
         self.looked += 1
+        if self.looked > _MOST_LOOKS:
+            self.invariants.violations.append("it looks again and again")
+            self.process.kill()
         process = next((one for one in self._processes if one.is_current()), None)
         self.invariants.looked(process, seen, plan)
         before = state_of(seen.resource.status)
@@ -324,9 +336,20 @@ class _Decisions:
     _before: Any = field(default=None)
 
     def __enter__(self) -> None:
-        self._before = reconcile.decide, reconcile._read
+        self._before = reconcile.decide, reconcile._read, watcher.Watcher._tick
         reconcile.decide = self.story.decided  # type: ignore[assignment]
         reconcile._read = _read_once
+        watcher.Watcher._tick = self._ticked(watcher.Watcher._tick)
 
     def __exit__(self, *_: object) -> None:
-        reconcile.decide, reconcile._read = self._before
+        reconcile.decide, reconcile._read, watcher.Watcher._tick = self._before
+
+    def _ticked(self, tick: Any) -> Any:
+        async def ticked(one: watcher.Watcher, now: float) -> None:
+            try:
+                await tick(one, now)
+            except Exception as error:
+                self.story.invariants.violations.append(f"a tick of the evidence failed: {error!r}")
+                raise
+
+        return ticked

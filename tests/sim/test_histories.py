@@ -1,118 +1,121 @@
-"""Histories that nobody wrote down: hypothesis edits, breaks and heals a world, and every pass keeps the invariants."""
+"""Histories that nobody wrote down: hypothesis edits, breaks and heals a cluster, and every write keeps the invariants.
 
+`python -m tests.sim` makes histories of its own, faster and more of them; what hypothesis adds is its way of choosing.
+"""
+
+import logging
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from tests.rollout.world import world
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.sim import choice, quick, run
+from tests.sim.clock import virtual_time
+from tests.sim.story import Story
+from tests.sim.table import STATES, transitions
 
-_VERSIONS = st.sampled_from([f"registry.test/iris:v{number}" for number in range(1, 6)])
+from ekiben.rollout.conviction import Conviction
+
+_TURNS = st.sampled_from(sorted(choice.names()))
+_SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """The operator tells of each thing that goes wrong, and here all of them do."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 class Histories(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = world()
+    """One cluster, with the whole operator in it."""
 
-    @rule(image=_VERSIONS)
-    def apply(self, image: str) -> None:
-        self.world.apply(image)
-        self.world.reconcile()
+    @initialize(seed=_SEEDS)
+    def begin(self, seed: int) -> None:
+        self.story = Story(seed)
+        self.entered = [virtual_time(self.story.loop), self.story.watched()]
+        for one in self.entered:
+            one.__enter__()
+        self.story.begin()
 
-    @rule(seconds=st.sampled_from([1, 3, 15, 70]))
-    def time_passes(self, seconds: int) -> None:
-        for _ in range(seconds):
-            self.world.tick()
-            self.world.reconcile()
+    @rule(name=_TURNS)
+    def turn(self, name: str) -> None:
+        self.story.make(choice.named(name))
 
-    @rule(seconds=st.sampled_from([1, 30]))
-    def the_operator_is_down(self, seconds: int) -> None:
-        self.world.tick(seconds)
+    @rule(seconds=st.sampled_from([0.02, 0.3, 2.0, 6.0, 15.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.story.advance(seconds)
 
-    @rule(verdict=st.sampled_from(["Unknown", "Regressed", "NotWorse"]))
-    def the_evidence_says(self, verdict: str) -> None:
-        before = (self.world.weights or {}).copy()
-        self.world.verdict = verdict
-        self.world.reconcile()
-        running = self.world.status.rollout
-        # A canary that has had no request yet has no evidence, whatever this world is set to say.
-        if verdict == "Regressed" and running is not None and before.get(running.revision):
-            weight = (self.world.weights or {}).get(running.revision, 0)
-            stable = self.world.deployed.get(self.world.status.stable.revision if self.world.status.stable else "")
-            alone = stable is None or stable.ready == 0
-            assert weight <= before[running.revision] or alone, "raised against the evidence"
+    @rule(most=st.sampled_from([4.0, 20.0]))
+    def another_state_comes(self, most: float) -> None:
+        self.story.until_another_state(most)
 
-    @rule(problem=st.sampled_from(["", "NoTraffic", "StaleMetrics"]))
-    def the_source(self, problem: str) -> None:
-        self.world.problem = problem
-        self.world.reconcile()
-
-    @rule(answers=st.booleans())
-    def the_gateway(self, answers: bool) -> None:
-        self.world.gateway_answers = answers
-        self.world.reconcile()
-
-    @precondition(lambda self: self.world.deployed)
-    @rule(data=st.data(), reason=st.sampled_from(["CrashLoopBackOff", "ImagePullBackOff", ""]))
-    def pods_break(self, data: st.DataObject, reason: str) -> None:
-        name = data.draw(st.sampled_from(sorted(self.world.deployed)))
-        self.world.trouble(name, waiting_reason=reason, restarts=3 if reason else 0)
-        self.world.reconcile()
-
-    @rule()
-    def pods_heal(self) -> None:
-        self._heal()
-        self.world.reconcile()
-
-    @precondition(lambda self: self.world.deployed)
-    @rule(data=st.data())
-    def a_deployment_is_deleted(self, data: st.DataObject) -> None:
-        self.world.deployed.pop(data.draw(st.sampled_from(sorted(self.world.deployed))))
-        self.world.reconcile()
-
-    @rule(paused=st.booleans())
-    def pause(self, paused: bool) -> None:
-        self.world.apply(rollout={**self.world.spec["rollout"], "paused": paused})
-        self.world.reconcile()
-
-    @rule(replicas=st.integers(1, 6))
-    def the_autoscaler_moves(self, replicas: int) -> None:
-        for one in self.world.deployed.values():
-            if one.autoscaler and one.wanted:
-                one.wanted = max(one.autoscaler.min_replicas, min(one.autoscaler.max_replicas, replicas))
-        self.world.reconcile()
-
-    def _heal(self) -> None:
-        for one in self.world.deployed.values():
-            one.trouble, one.startable = None, True
+    @invariant()
+    def nothing_is_violated(self) -> None:
+        assert not self.story.violations, "\n".join([*self.story.told, *self.story.violations])
 
     def teardown(self) -> None:
-        """Once everything is well, the wanted revision serves or was rejected, and nothing is written any more."""
-        one = self.world
-        self._heal()
-        one.gateway_answers, one.problem, one.verdict, one.traffic = True, "", "NotWorse", True
-        one.apply(rollout={**one.spec["rollout"], "paused": False})
-        one.run(200)
-        status = one.status
-        assert status.rollout is None, status.rollout
-        assert status.stable is not None
-        assert one.target.revision in (status.stable.revision, status.rejected_revision)
-        assert one.weights == {status.stable.revision: 100}
-        assert one.stable_service == status.stable.revision
-        before = one.writes
-        one.run(60)
-        assert one.writes == before, "a settled resource is still written"
+        try:
+            self.story.end()
+            self.nothing_is_violated()
+        finally:
+            self.story.close()
+            for one in reversed(self.entered):
+                one.__exit__(None, None, None)
 
 
 Histories.TestCase.settings = settings(
-    max_examples=int(os.environ.get("HISTORIES", "60")),
+    max_examples=int(os.environ.get("HISTORIES", "25")),
     # The same histories for every change; `make sim-more` looks for new ones.
     derandomize="HISTORIES" not in os.environ,
-    stateful_step_count=30,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     # Shrinking such a history takes minutes; the history as found is short enough to read.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 TestHistories = Histories.TestCase
+
+
+@pytest.mark.parametrize("level", sorted(run.LEVELS))
+def test_a_seed_is_a_history(level: str) -> None:
+    """What a violation prints can be shown again."""
+    first, second = run.one(11, level), run.one(11, level)
+    assert first.told == second.told
+    assert first.violations == second.violations == []
+    assert first.looked > 10
+
+
+def test_the_table_names_states_that_exist() -> None:
+    found = transitions()
+    assert len(found) > 200
+    assert {state for state, _, _ in found} == set(STATES)
+
+
+def test_both_levels_make_the_same_turns_in_every_state() -> None:
+    assert set(choice.IN) == set(STATES)
+    without = {"trouble", "path", "front", "remove", "slow", "deaf", "second"}
+    for state in STATES:
+        assert set(choice.weights(state)) - set(quick.WEIGHTS[state]) <= without
+
+
+_SABOTAGE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "does not wait for the gateway": ("ekiben.rollout.ending.acknowledged", lambda *_: True),
+    "gives weight without capacity": ("ekiben.rollout.capacity.step_need", lambda *_: 0),
+    "promotes without a verdict": ("ekiben.rollout.gate._passed", lambda *_, **__: True),
+    "rolls back without a reason": ("ekiben.rollout.conviction.by_traffic", lambda _: Conviction("Regressed", "so")),
+    "ends pods without draining": ("ekiben.rollout.draining.done", lambda *_: True),
+    "handles requests again": ("ekiben.rollout.requests._KEPT", 1),
+    "writes what is there already": ("ekiben.operator.writes.differs", lambda *_: ["spec"]),
+}
+
+
+@pytest.mark.parametrize("what", _SABOTAGE)
+def test_an_operator_that_is_wrong_is_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulation that finds nothing would say nothing."""
+    monkeypatch.setattr(*_SABOTAGE[what])
+    assert any(run.one(seed).violations for seed in range(60)), f"nobody notices that it {what}"

@@ -14,6 +14,7 @@ from ekiben.objects.names import RESOURCE_LABEL, REVISION_LABEL
 from .apiserver import ApiServer, target
 from .autoscaling import Autoscalers
 from .clock import EPOCH, VirtualLoop, text
+from .counters import Counters
 from .network import Endpoints, Gateway, gateway_body
 from .patches import merge
 from .schema import NAMESPACE, Info
@@ -53,6 +54,8 @@ class World:
         }
         self._collecting = False
         self.senses = Senses()
+        self.counters: Counters | None = None
+        """Where each request is counted; without it evidence is told by hearsay."""
         self.lag = 0.2
         """Seconds by which controllers and pods are late at most: each at its own moment, which takes a look each."""
         self.actor: Any = None
