@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.rollout.world import World, serving
+from tests.rollout.world import World, serving, world
 
+from ekiben.api.status import Phase
 from ekiben.rollout.observation import Evidence
 
 _V = "registry.test/iris:v"
@@ -110,3 +111,16 @@ def test_the_status_names_no_deadline_that_does_not_count() -> None:
     one.ask("pause", "v2")
     assert one.status.rollout is not None
     assert one.status.rollout.deadline is None
+
+
+def test_a_freeze_does_not_make_the_first_revision_late() -> None:
+    one = world()
+    one.reconcile()
+    one.deployed["v1"].startable = False
+    one.frozen = "an incident"
+    one.run(90)
+    one.frozen = ""
+    one.run(30)
+    assert one.status.phase is Phase.PENDING
+    one.run(40)
+    assert one.status.phase is Phase.FAILED

@@ -131,7 +131,7 @@ class RolloutStatus(StatusBlock):
     """When the canary was first given weight."""
     judged_since: Time | None = None
     """Since when the analysis deadline counts. Not set while somebody holds the rollout (a pause, an approval that is
-    awaited), or the stable revision or the canary is down."""
+    awaited), or the stable revision is down."""
     step_since: Time | None = None
     """When the gateway acknowledged this step's weight."""
     waiting_since: Time | None = None

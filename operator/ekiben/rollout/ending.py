@@ -10,9 +10,10 @@ from .draft import Draft
 from .observation import Revision
 from .plan import DeleteAutoscaler, EnsureRevision, EnsureStableService, SetWeights
 
-# What was left for an earlier revision: (outcome of the one that served until then, does it stay up for a while).
-_UNJUDGED = {"Superseded": "Superseded", "Cancelled": "Cancelled", "TrafficFeatureUnsupported": "Cancelled"}
+# What serves was left for an earlier revision: the outcome is its own, and it does not stay up for a bake.
 _LEFT = {"Undo": "Undone", "BakeFailed": "RolledBack"}
+# The canary was taken out without a word about its quality.
+_UNJUDGED = {"Superseded": "Superseded", "Cancelled": "Cancelled", "TrafficFeatureUnsupported": "Cancelled"}
 
 
 def acknowledged(draft: Draft, weight: int) -> bool:

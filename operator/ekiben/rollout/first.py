@@ -68,7 +68,9 @@ def _late(draft: Draft) -> bool:
     running = draft.status.rollout
     if running is None:
         return False
-    left = seconds(draft.policy.progress_deadline) - times.since(running.started_at, draft.now)
+    if running.waiting_since is None:  # a freeze is over
+        draft.update_rollout(waiting_since=times.text(draft.now))
+    left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
     if left > 0:
         draft.look_in(left)
     return left <= 0

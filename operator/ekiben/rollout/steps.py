@@ -42,7 +42,7 @@ def hold_weight(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) ->
 def withdraw(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Begin the step anew where no pod of the canary is ready."""
     ending.take_share(draft)
-    draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None, judged_since=None)
+    draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None)
     draft.look_in(0)
     draft.act(routing.split(draft, stable, canary, 0), EnsureStableService(stable.revision))
 
