@@ -164,6 +164,16 @@ def test_down_leaves_nothing_and_up_is_warm() -> None:
     assert "Ready" in kubectl(info, "get", "nodes", kubeconfig=SETTINGS.kubeconfig)
 
 
+def test_a_removal_that_was_interrupted_leaves_no_half_of_a_cluster() -> None:
+    localcluster.down(SETTINGS, Lines())
+    blobs = LAYOUT.removing / "data" / "containerd"  # as a `down` leaves it that was killed while it deleted
+    blobs.mkdir(parents=True)
+    assert down.leftovers(LAYOUT) == [str(LAYOUT.removing)]
+    info = localcluster.up(SETTINGS, Lines())
+    assert answers(info) == 404
+    assert down.leftovers(LAYOUT).count(str(LAYOUT.removing)) == 0
+
+
 def test_archive_is_loaded_and_pulled_by_its_digest(tmp_path: Path) -> None:
     info = localcluster.up(SETTINGS, Lines())
     program = tmp_path / "pause"

@@ -57,7 +57,7 @@ def down(settings: Settings, progress: Progress) -> None:
 def leftovers(layout: Layout) -> list[str]:
     """Return what is still there of a cluster, in words: an empty list after `down`."""
     found = network.leftovers()
-    found += [str(path) for path in (layout.root, RUN) if path.exists()]
+    found += [str(path) for path in (layout.root, layout.removing, RUN) if path.exists()]
     found += [f"mount {path}" for path in mounts_below(_MOUNTS.read_text(), [layout.root, RUN])]
     found += [str(tree / "ekiben") for tree in cgroups.trees() if (tree / "ekiben").exists()]
     return found
@@ -116,8 +116,19 @@ def _remove_files(settings: Settings, layout: Layout, sockets: Iterable[Path]) -
     shutil.rmtree(Path.home() / ".kube/cache/discovery" / f"{NODE_IP}_{API_PORT}", ignore_errors=True)
     if mounts_below(_MOUNTS.read_text(), [layout.root, RUN]):
         return  # never delete through a mount that would not go; `leftovers` tells
-    shutil.rmtree(layout.root, ignore_errors=True)
     shutil.rmtree(RUN, ignore_errors=True)
+    remove_state(layout)
+
+
+def remove_state(layout: Layout) -> None:
+    """Delete the state folder, and what an earlier removal that was interrupted left of one.
+
+    An `up` must never find half of it: images whose layers are gone look whole to containerd, and no pod starts.
+    """
+    shutil.rmtree(layout.removing, ignore_errors=True)
+    if layout.root.exists():
+        layout.root.rename(layout.removing)
+        shutil.rmtree(layout.removing, ignore_errors=True)
 
 
 def _remove_scattered(layout: Layout, sockets: Iterable[Path]) -> None:

@@ -32,6 +32,11 @@ class Layout:
     root: Path
 
     @property
+    def removing(self) -> Path:
+        """What `down` renames the root to before it deletes: a cluster is there as a whole, or not at all."""
+        return self.root.with_name(f"{self.root.name}.removing")
+
+    @property
     def pki(self) -> Path:
         """Keys and certificates."""
         return self.root / "pki"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,9 @@ _DEPLOYMENTS = {
     "metrics-server": "/apis/apps/v1/namespaces/kube-system/deployments/metrics-server",
     "envoy-gateway": f"/apis/apps/v1/namespaces/{ENVOY_GATEWAY_NAMESPACE}/deployments/envoy-gateway",
 }
+_DAMAGED = (
+    "Where it says that something is not found, the cluster's files are damaged. Make it anew: ekiben cluster down, up"
+)
 _DNS_SERVICE = "/api/v1/namespaces/kube-system/services/kube-dns"
 _GATEWAY = f"/apis/gateway.networking.k8s.io/v1/namespaces/{GATEWAY_NAMESPACE}/gateways/{GATEWAY}"
 
@@ -109,6 +113,7 @@ def _pods(bin_folder: Path) -> list[Identity]:
 
 
 def _configure(settings: Settings, layout: Layout) -> None:
+    shutil.rmtree(layout.removing, ignore_errors=True)
     for folder in (layout.root, layout.config, layout.logs, layout.pids, layout.data, layout.kubelet, RUN):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     pki.ensure(layout.pki)
@@ -166,12 +171,15 @@ def _start(component: Component, layout: Layout, before: list[Future[None]], pro
 def _import(bin_folder: Path, prepared: Prepared, containerd: Future[None], progress: Progress) -> None:
     containerd.result()
     ctr = [bin_folder / "ctr", "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io", "images"]
-    present = set(run("containerd", [*ctr, "list", "--quiet"]).stdout.split())
+    # Whole ones only: a machine that lost power knows of images whose layers were never written. The check ends with
+    # an error at the first of those; what it did not reach is loaded once more.
+    present = set(run("containerd", [*ctr, "check", "--quiet"], check=False).stdout.split())
     wanted = {reference: archive for reference, archive in prepared.archives.items() if reference not in present}
     if wanted:
         with step(progress, f"Load {len(wanted)} images"), ThreadPoolExecutor(2) as pool:
             commands = [[*ctr, "import", "--local", archive] for archive in wanted.values()]
-            for done in [pool.submit(run, "containerd", command, timeout=300) for command in commands]:
+            loading = [pool.submit(run, "containerd", one, timeout=300, advice=_DAMAGED) for one in commands]
+            for done in loading:
                 done.result()
 
 
