@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.e2e import pages
 from tests.e2e.callers import ask, inside, lost, models, outside
 from tests.e2e.conftest import Namespace
 
 from ekiben.cli.demo import stage
+from ekiben.cli.demo.load import MODEL_HEADER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 _SCALING = {"minReplicas": 1, "maxReplicas": 2}
@@ -148,6 +150,9 @@ async def test_testers_reach_the_new_revision_by_header_and_hostname_and_nobody_
             assert (await ask(namespace, namespace.host, **{"X-Tester": "yes"})).model == images["v2"].header
             assert (await ask(namespace, preview)).model == images["v2"].header
             assert (await ask(namespace, namespace.host, **{"X-Tester": "no"})).model == images["v1"].header
+        line = pages.command("traffic.md", "curl -H 'X-Tester: yes'")
+        told = await asyncio.to_thread(pages.run, namespace, f"{line} --silent --show-error --include")
+        assert f"{MODEL_HEADER}: {images['v2'].header}".lower() in told.lower(), told
         for private in ("/metrics", "/readyz"):
             for host, headers in ((preview, {}), (namespace.host, {"X-Tester": "yes"})):
                 assert (await ask(namespace, host, private, **headers)).status in (404, 405)
@@ -230,7 +235,8 @@ async def test_without_a_gateway_callers_of_the_service_lose_no_request(
             for verb in ("promote", "abort"):
                 await _apply(namespace, images[f"v{2 - number % 2}"].image, traffic)
                 status = (await _until(namespace, _acknowledged))["status"]
-                assert status["canary"]["acknowledgedWeight"] == 50
+                line = pages.command("traffic.md", "kubectl get mdep iris -o jsonpath")
+                assert (await asyncio.to_thread(pages.run, namespace, line)).split() == ["50", "50"], status
                 await asyncio.sleep(3)  # requests of both
                 await _ask_for(namespace, verb)
                 await _until(namespace, lambda one: not _current(one).get("rollout"))
