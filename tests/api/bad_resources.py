@@ -43,6 +43,44 @@ BAD = {
         {"scaling": {"metrics": [{"type": "cpu", "target": 50}, {"type": "cpu", "target": 60}]}},
         "scaling.metrics has two entries of one type",
     ),
+    "cpu without a target": ({"scaling": {"metrics": [{"type": "cpu"}]}}, "metrics cpu and memory need a target"),
+    "cpu beyond its range": (
+        {"scaling": {"metrics": [{"type": "cpu", "target": 1001}]}},
+        "metrics cpu and memory need",
+    ),
+    "latency without a time": ({"scaling": {"metrics": [{"type": "latency"}]}}, "write below: 300ms there"),
+    "latency with a target": (
+        {"scaling": {"metrics": [{"type": "latency", "below": "1s", "target": 3}]}},
+        "below (and quantile) is of metric latency, which needs it and has no target",
+    ),
+    "a time of a rate": ({"scaling": {"metrics": [{"type": "requestRate", "below": "1s"}]}}, "is of metric latency"),
+    "a quantile without quotes' form": (
+        {"scaling": {"metrics": [{"type": "latency", "below": "1s", "quantile": "95"}]}},
+        "write the share of answers in quotes",
+    ),
+    "two writers of one count": (
+        {"scaling": {"metrics": [{"type": "cpu", "target": 50}, {"type": "concurrency"}]}},
+        "only one of them may own the replicas: keep the entries of one kind",
+    ),
+    "keda and metrics": (
+        {"scaling": {"metrics": [{"type": "concurrency"}], "keda": {"triggers": [{"type": "cron"}]}}},
+        "scaling.keda and scaling.metrics both say what replicas follow: remove one of the two",
+    ),
+    "keda and replicas": (
+        {"scaling": {"replicas": 2, "keda": {"triggers": [{"type": "cron"}]}}},
+        "scaling.replicas is a fixed count and excludes keda: remove one of the two",
+    ),
+    "a trigger that is no word": ({"scaling": {"keda": {"triggers": [{"type": "http://x"}]}}}, "such as cron"),
+    "behavior of a cpu metric": (
+        {"scaling": {"metrics": [{"type": "cpu", "target": 50}], "behavior": {"window": "30s"}}},
+        "scaling.behavior is of the metrics concurrency, requestRate and latency: remove it",
+    ),
+    "a window too short": ({"scaling": {"behavior": {"window": "5s"}}}, "window lies between 6s and 5m"),
+    "a delay too long": ({"scaling": {"behavior": {"scaleDownDelay": "2h"}}}, "scaleDownDelay lies between 0s and 1h"),
+    "concurrency that nobody exports": (
+        {"model": {"image": "iris:1", "runtime": "torchserve"}, "scaling": {"metrics": [{"type": "concurrency"}]}},
+        "in scaling.metrics follow requestRate with a target, or cpu",
+    ),
     "weights that fall": (
         {"rollout": {"steps": [{"weight": 20}, {"weight": 5}]}},
         "the weights of rollout.steps rise from each step to the next: write them such as 5, 20, 50",

@@ -62,6 +62,14 @@ def test_an_unknown_field_is_refused():
         {"rollout": {"policyRef": "careful"}, "model": {"probes": {"startupTimeout": "20m"}}},
         {"traffic": {"provider": "replicaRatio", "timeout": "5s"}},
         {"traffic": {"httpRoute": "shop"}},
+        {"scaling": {"metrics": [{"type": "concurrency", "target": 8}, {"type": "requestRate"}]}},
+        {"scaling": {"metrics": [{"type": "latency", "below": "300ms", "quantile": "0.99"}]}},
+        {"scaling": {"behavior": {"window": "30s", "scaleDownDelay": "0s"}, "maxReplicas": 4}},
+        {"scaling": {"keda": {"triggers": [{"type": "cron", "metadata": {"timezone": "UTC"}}]}}},
+        {
+            "model": {"image": "iris:1", "runtime": "torchserve"},
+            "scaling": {"metrics": [{"type": "requestRate", "target": 9}]},
+        },
     ],
 )
 def test_what_is_right_passes(spec):
@@ -90,3 +98,24 @@ def test_quantities_are_compared_by_value(a, b):
 def test_no_quantities(text):
     with pytest.raises(ValueError, match="is not a quantity"):
         quantity.value(text)
+
+
+@pytest.mark.parametrize(
+    ("spec", "writer", "metric"),
+    [
+        ({}, "HorizontalPodAutoscaler", "cpu"),
+        ({"scaling": {"replicas": 3}}, "Fixed", "cpu"),
+        ({"scaling": {"metrics": [{"type": "latency", "below": "1s"}]}}, "ekiben", "latency"),
+        ({"scaling": {"behavior": {"window": "30s"}}}, "ekiben", "concurrency"),
+        ({"scaling": {"keda": {"triggers": [{"type": "cron"}]}}}, "KEDA", "cpu"),
+        ({"model": {"image": "iris:1", "resources": {"limits": {"nvidia.com/gpu": 1}}}}, "ekiben", "concurrency"),
+        (
+            {"model": {"image": "iris:1", "runtime": "torchserve", "resources": {"limits": {"nvidia.com/gpu": 1}}}},
+            "HorizontalPodAutoscaler",
+            "cpu",
+        ),
+    ],
+)
+def test_one_owns_the_replicas(spec, writer, metric):
+    read = parse(resource(spec)).spec
+    assert (read.writer, read.followed[0].type) == (writer, metric)

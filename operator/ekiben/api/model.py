@@ -334,3 +334,9 @@ class Model(Resource):
     """How long a replica may take to start, and when it counts as hung."""
     pod_overrides: PodOverrides | None = None
     """What may be changed about the pods."""
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a replica asks for a GPU."""
+        asked = {**(self.resources.requests or {}), **(self.resources.limits or {})}
+        return any(name.endswith("/gpu") for name in asked)

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from .base import DURATION_PATTERN, Resource, seconds
-from .model import Model
+from .model import Model, Runtime
 from .rollout import Rollout
 from .rules import Rule
-from .scaling import Scaling
+from .scaling import Scaling, ScalingMetric, ScalingMetricType, Writer
 from .status import Status
 from .traffic import Traffic
 
@@ -25,6 +25,20 @@ def _deadline_covers_start(self: Spec) -> bool:
     if self.rollout.policy_ref is not None and "progress_deadline" not in self.rollout.model_fields_set:
         return True  # the policy says it
     return seconds(self.rollout.progress_deadline) >= seconds(self.model.probes.startup_timeout)
+
+
+# Neither exports a gauge of the requests that are in flight.
+_BLIND = (Runtime.TORCHSERVE, Runtime.TENSORFLOW_SERVING)
+
+
+def _measurable(self: Spec) -> bool:
+    if self.model.runtime not in _BLIND or self.scaling.metrics is None:
+        return True
+    return all(
+        metric.type not in (ScalingMetricType.CONCURRENCY, ScalingMetricType.LATENCY)
+        and (metric.type is not ScalingMetricType.REQUEST_RATE or metric.target is not None)
+        for metric in self.scaling.metrics
+    )
 
 
 class Spec(Resource):
@@ -43,6 +57,14 @@ class Spec(Resource):
             "(rollout.progressDeadline, 10m by default): raise progressDeadline or lower startupTimeout",
             _deadline_covers_start,
         ),
+        Rule(
+            "!has(self.model.runtime) || !(self.model.runtime in ['torchserve', 'tensorflow-serving'])"
+            " || !has(self.scaling) || !has(self.scaling.metrics) || self.scaling.metrics.all(m,"
+            " !(m.type in ['concurrency', 'latency']) && (m.type != 'requestRate' || has(m.target)))",
+            "torchserve and tensorflow-serving do not export how many requests are in flight: in scaling.metrics follow "
+            "requestRate with a target, or cpu",
+            _measurable,
+        ),
     )
 
     model: Model
@@ -53,6 +75,20 @@ class Spec(Resource):
     """How requests reach the model."""
     rollout: Rollout = Rollout()
     """How a new revision takes over."""
+
+    @property
+    def followed(self) -> list[ScalingMetric]:
+        """What replicas follow, defaults included."""
+        return self.scaling.followed(gpu=self._counted_by_concurrency)
+
+    @property
+    def writer(self) -> Writer:
+        """Who owns the replicas of a revision that serves."""
+        return self.scaling.writer(gpu=self._counted_by_concurrency)
+
+    @property
+    def _counted_by_concurrency(self) -> bool:
+        return self.model.gpu and self.model.runtime not in _BLIND
 
 
 class Metadata(Resource):

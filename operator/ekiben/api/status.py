@@ -198,6 +198,41 @@ class Decision(StatusBlock):
     """What the evidence said at that moment."""
 
 
+class RevisionScaling(StatusBlock):
+    """Why one revision has so many replicas."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    writer: Annotated[str, Field(max_length=32)]
+    """Who owns its replicas: Fixed (scaling.replicas), HorizontalPodAutoscaler, ekiben or KEDA."""
+    desired: int = 0
+    """Replicas that it is to have."""
+    ready: int = 0
+    """Replicas that answer."""
+    load: float | None = None
+    """What it carries, in `unit`."""
+    capacity: float | None = None
+    """What one replica is given, in `unit`."""
+    unit: Annotated[str, Field(max_length=64)] = ""
+    reason: Annotated[str, Field(max_length=64)] = ""
+    """Why `desired` last changed, in one word."""
+    message: Text = ""
+    """The same in plain English, with the numbers of that moment."""
+    at: Time
+    """When `desired` last changed."""
+    seen_at: Time
+    """When load and capacity were measured; they are written at most every 30 s where nothing else changes."""
+    learned: Annotated[str, Field(max_length=8192)] = ""
+    """What the scaler has learned about one replica, serialised."""
+
+
+class ScalingStatus(StatusBlock):
+    """How replicas follow the load."""
+
+    follows: Text = ""
+    """The metrics and what one replica is to get of them, defaults included, in plain English."""
+    revisions: Annotated[list[RevisionScaling], Field(max_length=4)] = []
+
+
 class HistoryEntry(StatusBlock):
     """How one rollout ended."""
 
@@ -233,6 +268,8 @@ class Status(StatusBlock):
     """The revision that served before, while it is still scaled up."""
     former_until: Time | None = None
     """When the former revision is scaled down."""
+    scaling: ScalingStatus | None = None
+    """How replicas follow the load, revision by revision."""
     replicas: int = 0
     """Replicas of the stable revision, for `kubectl scale`."""
     selector: Annotated[str, Field(max_length=512)] = ""

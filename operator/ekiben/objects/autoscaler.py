@@ -46,7 +46,7 @@ def render(resource: ModelDeployment, revision: str, min_replicas: int, max_repl
                         "target": {"type": "Utilization", "averageUtilization": metric.target},
                     },
                 }
-                for metric in resource.spec.scaling.effective_metrics
+                for metric in resource.spec.followed
             ],
             "behavior": _BEHAVIOR,
         },
