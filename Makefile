@@ -69,7 +69,7 @@ sim-more: install  ## The same with new histories each time, HISTORIES=2000 of t
 	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/sim --quiet --timeout 0
 
 .PHONY: bench-quick
-bench-quick: install  ## The quick form of the analysis bench: its figures beside those it is held to.
+bench-quick: install  ## The quick form of the analysis bench: false rollbacks within alpha, beside other rules.
 	$(BIN)/python -m bench.analysis --quick
 
 .PHONY: e2e

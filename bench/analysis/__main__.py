@@ -1,99 +1,110 @@
-"""False rollbacks and times to detect, beside the figures that the procedure is specified with.
+"""False rollbacks and time to detect, beside the rules of Argo Rollouts, Flagger and Kayenta and the best possible.
 
-python -m bench.analysis [--quick] [--streams N]
+python -m bench.analysis [--quick] [--streams N] [--plot FILE]
+
+Ends with status 1 when there are more false rollbacks than alpha and chance allow.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from math import inf, isfinite
-from statistics import mean, median
+from pathlib import Path
+from typing import TypeVar
 
-from ekiben.analysis import Config
+from . import guard, latencies, tables
+from .compare import Case, Slow, compare
+from .families import FAMILIES, LOOK, Family
+from .figures import FIGURES, figure
+from .goals import Cell, Shape, cells, measure
+from .promotion import CASES, promote
 
-from .simulate import Traffic, faster_looks, one_metric, whole_procedure
-
-ALPHA = 0.01
-FALSE = [
-    ("p = 1 %, 10 requests/s", Traffic(10), ".007"),
-    ("p = 1 %, 200 requests/s", Traffic(200), ".010"),
-]
-FOUND = [
-    ("1 -> 2 % at 10 requests/s", Traffic(10, canary=0.02), "1466 s (94 % found)"),
-    ("1 -> 5 % at 10 requests/s", Traffic(10, canary=0.05), "173 s"),
-    ("1 -> 10 % at 10 requests/s", Traffic(10, canary=0.1), "58 s"),
-    ("1 -> 5 % at 200 requests/s", Traffic(200, canary=0.05), "11.5 s"),
-]
-WHOLE = [
-    ("healthy, 10 requests/s", Traffic(10, look=5)),
-    ("healthy, 100 requests/s", Traffic(100)),
-    ("1 -> 5 % errors, 10 requests/s", Traffic(10, canary=0.05)),
-    ("1 -> 5 % errors, 100 requests/s", Traffic(100, canary=0.05)),
-    ("0 -> 50 % errors, 50 requests/s", Traffic(50, stable=0.0, canary=0.5)),
-    ("1.05 times slower, 100 requests/s", Traffic(100, slower=1.05)),
-    ("1.5 times slower, 10 requests/s", Traffic(10, slower=1.5)),
-    ("1.5 times slower, 100 requests/s", Traffic(100, slower=1.5)),
-    ("3 times slower, 100 requests/s", Traffic(100, slower=3)),
-]
+_PICTURE = Path(__file__).resolve().parents[2] / "docs/images/analysis.png"
+_CONSTANT = FAMILIES[0]
+_NULLS = [family for family in FAMILIES if not family.onset]
+_HOUR = int(3600 / LOOK)
+_A, _B = TypeVar("_A"), TypeVar("_B")
+Run = Callable[[Callable[[_A], _B], Iterable[_A]], list[_B]]
 
 
-def main() -> None:
-    """Print the tables."""
+def main() -> int:
+    """Print the tables, draw the picture, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.analysis", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer streams: about a minute and a half")
-    parser.add_argument("--streams", type=int, help="measure of the number of streams; 400 with --quick, else 2000")
+    parser.add_argument("--quick", action="store_true", help="few streams, on one core, no picture: under 40 s")
+    parser.add_argument("--streams", type=int, default=60, help="streams of each family in the full form")
+    parser.add_argument("--plot", type=Path, help=f"where the picture goes; {_PICTURE.name} in docs/images by default")
     options = parser.parse_args()
-    streams = options.streams or (400 if options.quick else 2000)
     began = time.monotonic()
-    with ProcessPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
-        _false_rollbacks(pool, 2 * streams)
-        _detection(pool, streams // 2)
-        _whole(pool, max(20, streams // 10))
+    tables.rules()
+    if options.quick:
+        found = _quick()
+    else:
+        with ProcessPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
+            found = _full(lambda work, items: list(pool.map(work, items)), options.streams, options.plot or _PICTURE)
     print(f"\n{time.monotonic() - began:.0f} s")
+    for each in found:
+        print(f"More false rollbacks than alpha allows: {each}", file=sys.stderr)
+    return 1 if found else 0
 
 
-def _false_rollbacks(pool: ProcessPoolExecutor, streams: int) -> None:
-    print(f"False rollbacks in an hour: errors alone, alpha {ALPHA}, 10 % weight, a look every 5 s, {streams} streams")
-    for name, traffic, specified in FALSE:
-        times = _all(pool, partial(one_metric, traffic, alpha=ALPHA), streams)
-        share = sum(map(isfinite, times)) / streams
-        error = (ALPHA * (1 - ALPHA) / streams) ** 0.5
-        print(f"  {name:<28} {share:.4f}   specified {specified}   bound {ALPHA} (one standard error {error:.4f})")
+def _quick() -> list[str]:
+    """Ten minutes of each family at 1 %, and a few regressions."""
+    looks = int(600 / LOOK)
+    healthy = [compare(Case(family, 0.01, 1.0, 24, looks)) for family in _NULLS]
+    healthy += [compare(Slow(latency, 50, 12, looks)) for latency in latencies.EQUAL]
+    tables.false_rollbacks(healthy, "The canary is no worse, 10 minutes")
+    worse = [compare(Case(_CONSTANT, p0, odds, 12, looks)) for p0, odds in ((0.01, 5.0), (0.05, 3.0))]
+    worse += [compare(Slow(latency, 50, 6, looks)) for latency in latencies.SLOWER[1:3]]
+    tables.detection(worse, "The canary is worse, 10 minutes")
+    tables.bounds([measure(Cell(0.01, 5.0, 0.1, 12)), measure(Shape(latencies.SLOWER[2], 6))])
+    return guard.broken(healthy)
 
 
-def _detection(pool: ProcessPoolExecutor, streams: int) -> None:
-    print(f"\nSeconds to detect: the same, {streams} streams")
-    for name, traffic, specified in FOUND:
-        times = _all(pool, partial(one_metric, traffic, alpha=ALPHA), streams)
-        found = [each for each in times if each < inf]
-        print(
-            f"  {name:<28} mean {mean(found):7.1f}  median {median(found):7.1f}  found {len(found) / streams:4.0%}"
-            f"   specified {specified}"
-        )
+def _full(run: Run, streams: int, picture: Path) -> list[str]:
+    healthy = run(compare, [*_errors(1.0, streams, _NULLS), *_latencies(latencies.EQUAL, streams // 2)])
+    tables.false_rollbacks(healthy, f"The canary is no worse, an hour, {streams} streams")
+    worse = run(
+        compare,
+        [
+            *(Case(_CONSTANT, p0, odds, streams, _HOUR) for p0 in (0.001, 0.01, 0.05) for odds in (2.0, 5.0, 10.0)),
+            *_errors(5.0, streams, FAMILIES[1:]),
+            *_latencies(latencies.SLOWER, streams // 2),
+        ],
+    )
+    tables.detection(worse, f"The canary is worse, an hour, {streams} streams")
+    rows = run(figure, [(one, streams) for one in FIGURES])
+    tables.figures(rows, f"gone back from within an hour, {streams} streams")
+    tables.promotions(run(promote, [(case, streams // 2) for case in CASES]))
+    shapes = [Shape(latency, streams // 2) for latency in latencies.SLOWER]
+    tables.bounds(run(measure, [*cells(streams // 2), *shapes]))
+    from .plot import draw
+
+    draw(picture, _shown(healthy), _shown(worse), 1.0)
+    print(f"\n{picture}")
+    return guard.broken(healthy)
 
 
-def _whole(pool: ProcessPoolExecutor, streams: int) -> None:
-    print(f"\nThe procedure as it stands: errors and latency, default tolerances, {streams} streams of an hour at most")
-    for name, traffic in WHOLE:
-        looks = traffic if traffic.requests < 50 else faster_looks(traffic)
-        outcomes = list(pool.map(partial(whole_procedure, looks, config=Config()), range(streams), chunksize=4))
-        parts = []
-        for kind in ("Regressed", "NotWorse", "Unknown"):
-            times = [at for said, at in outcomes if said == kind]
-            if times:
-                when = f", median {median(times):g} s" if isfinite(times[0]) else ""
-                parts.append(f"{kind} {len(times) / streams:.0%}{when}")
-        print(f"  {name:<36} {'; '.join(parts)}")
+def _errors(odds: float, streams: int, families: Iterable[Family]) -> list[Case]:
+    rates = (0.001, 0.01, 0.05) if odds == 1 else (0.01,)
+    return [Case(family, p0, odds, streams, _HOUR) for family in families for p0 in rates]
 
 
-def _all(pool: ProcessPoolExecutor, judge: Callable[[int], float], streams: int) -> Sequence[float]:
-    return list(pool.map(judge, range(streams), chunksize=16))
+def _latencies(some: Iterable[latencies.Latency], streams: int) -> list[Slow]:
+    return [Slow(latency, 50, streams, _HOUR // 2) for latency in some]
+
+
+def _shown(results: list[tuple[Case | Slow, dict]]) -> list[tuple[Case | Slow, dict]]:
+    """Of each family one rate; of the constant one all."""
+    return [
+        (case, times)
+        for case, times in results
+        if isinstance(case, Slow) or case.family.name == _CONSTANT.name or case.p0 == 0.01
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""How near ours comes to what is possible, counted in the canary's requests, in blocks of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf, log
+
+import numpy as np
+
+from ekiben.analysis import Config
+
+from . import latencies, oracle, ours
+from .families import BEFORE, CANARY_PODS, STABLE_PODS, Floats, Ints, Streams, seed, worse
+
+ALPHA = 0.01
+TICK = 1.0
+_ABOUT = 150
+"""Ticks that a detection takes, about: the traffic is chosen for it."""
+_MOST = 20 * _ABOUT
+ONE_METRIC, COMPLETE = 1.25, 1.65
+"""How many times the oracle's requests ours may take."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One regression of errors."""
+
+    p0: float
+    odds: float
+    weight: float
+    streams: int
+
+    @property
+    def rps(self) -> float:
+        """Requests a second, of both revisions."""
+        needed = log(1 / ALPHA) / (self.p0 * (self.odds * log(self.odds) - self.odds + 1))
+        return max(2.0, needed / (_ABOUT * self.weight))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of latencies."""
+
+    latency: latencies.Latency
+    streams: int
+    weight: float = 0.1
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Mean of the canary's requests until detection, over those of the best test."""
+
+    best: float
+    """Requests."""
+    one_metric: float
+    """With the whole of alpha, nothing tolerated."""
+    complete: float
+    """All metrics, nothing tolerated."""
+    default: float
+    """All metrics, default tolerances."""
+    missed: float
+    """Share of the streams that the default procedure did not find in time."""
+
+
+def cells(streams: int) -> Iterator[Cell]:
+    """Yield the grid of errors."""
+    for p0 in (0.001, 0.01, 0.05):
+        for odds in (2.0, 5.0, 10.0):
+            for weight in (0.05, 0.1, 0.25, 0.5):
+                yield Cell(p0, odds, weight, streams)
+
+
+def measure(case: Cell | Shape) -> tuple[Cell | Shape, Ratio]:
+    """Return the ratios of one cell."""
+    streams, best = _errors(case) if isinstance(case, Cell) else _latency(case)
+    metric = "errors" if isinstance(case, Cell) else "latency"
+    bare = streams if streams.hist is None or metric == "latency" else _without_latency(streams)
+    history = None if bare.history is None else tuple(bare.history.tolist())
+    strict = {"error_tolerance": 1.0, "latency_tolerance": 1.0}
+    alone = _mean(bare, whole_alpha(metric, history, **strict))
+    complete, default = _mean(streams, Config(**strict)), _mean(streams, Config())
+    return case, Ratio(best, alone[0] / best, complete[0] / best, default[0] / best, default[1])
+
+
+def whole_alpha(metric: str, history: tuple[int, ...] | None, **tolerances: float) -> Config:
+    """Return a configuration in which one metric alone convicts at 1/ALPHA: it has the whole of it, others the rest."""
+    share = float(getattr(ours.begin(Config(**tolerances), history), metric).share)
+    return Config(alpha=ALPHA / share, **tolerances)
+
+
+def _errors(cell: Cell) -> tuple[Streams, float]:
+    rng = seed(cell)
+    n = _requests(rng, cell.rps, cell.weight, cell.streams)
+    rates = np.repeat([worse(cell.p0, cell.odds), cell.p0], [CANARY_PODS, STABLE_PODS])
+    errors = rng.binomial(n, rates)
+    n_c, n_b = n[:, :, :CANARY_PODS].sum(2), n[:, :, CANARY_PODS:].sum(2)
+    x_c, x_b = errors[:, :, :CANARY_PODS].sum(2), errors[:, :, CANARY_PODS:].sum(2)
+    found = oracle.conditional(n_c, n_b, x_c, x_b, cell.odds, ALPHA)
+    usual = latencies.EQUAL[0].stable
+    hist = rng.multinomial(n - errors, usual)
+    return _streams(n, errors, cell.weight, hist, rng.multinomial(3000, usual)), _requests_until(n_c, found)
+
+
+def _latency(shape: Shape) -> tuple[Streams, float]:
+    bound = latencies.bound(shape.latency, shape.weight, ALPHA)
+    rps = max(10.0, bound / (_ABOUT / 4 * shape.weight))
+    drawn = latencies.draw(shape.latency, rps, shape.streams, _MOST // 2, shape.weight, TICK)
+    return drawn, bound
+
+
+def _requests(rng: np.random.Generator, rps: float, weight: float, streams: int) -> Ints:
+    shares = np.repeat([weight / CANARY_PODS, (1 - weight) / STABLE_PODS], [CANARY_PODS, STABLE_PODS])
+    return rng.poisson(rps * TICK * shares, (streams, _MOST // 2, CANARY_PODS + STABLE_PODS))
+
+
+def _streams(n: Ints, errors: Ints, weight: float, hist: Ints | None, history: Ints | None) -> Streams:
+    looks = n.shape[1]
+    nothing = np.zeros((len(n), BEFORE, STABLE_PODS), np.int64)
+    all_of_them = np.ones(looks, bool)
+    weights: Floats = np.full(looks, weight)
+    return Streams(
+        n, errors, np.zeros(n.shape[:2]), weights, all_of_them, all_of_them, (nothing, nothing), hist, history
+    )
+
+
+def _without_latency(streams: Streams) -> Streams:
+    return _streams(streams.n, streams.errors, float(streams.weights[0]), None, None)
+
+
+def _mean(streams: Streams, config: Config) -> tuple[float, float]:
+    """Return the mean of the canary's requests until conviction, or all of them, and the share without one."""
+    found = [ours.judge(streams, stream, config, look=TICK) for stream in range(len(streams.n))]
+    return float(np.mean([one.requests for one in found])), float(np.mean([one.look == inf for one in found]))
+
+
+def _requests_until(n_c: Ints, blocks: Floats) -> float:
+    upto = n_c.cumsum(1)
+    last = np.where(np.isfinite(blocks), blocks, n_c.shape[1]).astype(int) - 1
+    return float(np.take_along_axis(upto, last[:, None], 1).mean())

@@ -1,0 +1,77 @@
+"""The product itself on simulated streams: `ekiben.analysis.step`, block by block, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+from ekiben.analysis import Block, Config, Counts, Histogram, State, initial, step
+
+from .families import BEFORE, CANARY_PODS, LOOK, Streams
+from .latencies import BOUNDS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one stream."""
+
+    kind: str
+    """The verdict that ended it: Regressed or NotWorse; Unknown without one."""
+    look: float
+    """The look after which; inf without one."""
+    requests: int
+    """Of the canary until then, in blocks that were counted."""
+    held: bool = False
+    """At the end the evidence was called bad (a problem of the verdict)."""
+
+
+def begin(config: Config, history: tuple[int, ...] | None) -> State:
+    """Return the state before the canary's first request, with the stable's answers by bucket, if there are any."""
+    return initial(config, None if history is None else Histogram(BOUNDS, history))
+
+
+def judge(streams: Streams, stream: int, config: Config, *, look: float = LOOK, until: str = "Regressed") -> Outcome:
+    """Return what the product says about one stream.
+
+    Args:
+        streams: several.
+        stream: which of them.
+        config: what is to be guaranteed.
+        look: seconds of a block.
+        until: the verdict that ends it; at "NotWorse" a conviction does as well. Looked at until "Regressed", a stream
+            goes on after a "NotWorse": a rollout may stay where it is for longer.
+    """
+    history = None if streams.history is None else tuple(int(count) for count in streams.history)
+    state, requests = begin(config, history), 0
+    said = None
+    for number, block in _blocks(streams, stream, look):
+        state, said = step(state, block)
+        requests += sum(counts.n for counts in block.canary.values())
+        if said.kind in ("Regressed", until):
+            return Outcome(said.kind, number, requests)
+    return Outcome("Unknown", inf, requests, said is not None and bool(said.problem))
+
+
+def _blocks(streams: Streams, stream: int, look: float) -> Iterator[tuple[float, Block]]:
+    n_before, errors_before = (counts[stream] for counts in streams.before)
+    for at in range(BEFORE):
+        if n_before[at].any():
+            pods = {
+                f"s{pod}": Counts(int(n), int(errors))
+                for pod, (n, errors) in enumerate(zip(n_before[at], errors_before[at], strict=True))
+            }
+            yield -1, Block(f"before-{at}", (at - BEFORE) * look, {}, pods)
+    n, errors = streams.n[stream].tolist(), streams.errors[stream].tolist()
+    hist = None if streams.hist is None else streams.hist[stream].tolist()
+    bounds = () if hist is None else BOUNDS
+    for at, weight in enumerate(streams.weights.tolist()):
+        if not streams.settled[at] or not any(n[at]):
+            continue
+        pods = [
+            Counts(n[at][pod], errors[at][pod], () if hist is None else tuple(hist[at][pod]))
+            for pod in range(len(n[at]))
+        ]
+        canary = {f"c{pod}": counts for pod, counts in enumerate(pods[:CANARY_PODS])}
+        stable = {f"s{pod}": counts for pod, counts in enumerate(pods[CANARY_PODS:])}
+        yield at + 1, Block(str(at), at * look, canary, stable, bounds, weight)
