@@ -168,6 +168,24 @@ class Analysis(Resource):
     """What happens at the deadline when the evidence says neither "regressed" nor "not worse"."""
 
 
+class LatencyObjective(Resource):
+    """How quick answers have to be."""
+
+    quantile: Probability = 0.99
+    """Share of the successful answers that have to take no longer."""
+    below: Duration
+    """How long they may take. Between two of the model server's buckets the upper bound counts."""
+
+
+class Objectives(Resource):
+    """What a revision has to meet on its own, where there is none to compare it with."""
+
+    error_rate: Probability | None = None
+    """Share of the requests that may fail (5xx, 429), such as 0.01."""
+    latency: LatencyObjective | None = None
+    """How quick answers have to be."""
+
+
 def _weights_rise(self: Rollout) -> bool:
     return all(a.weight < b.weight for a, b in pairwise(self.steps))
 
@@ -231,6 +249,8 @@ class Rollout(Resource):
     """The longest that a revision may take to become ready; later it has failed."""
     bake: Duration = "10m"
     """How long the former revision stays scaled up after a promotion."""
+    objectives: Objectives | None = None
+    """What the revision that serves has to meet. One that misses them in its bake is gone back from."""
     paused: bool = False
     """Hold the rollout where it is; traffic stays as it is."""
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
