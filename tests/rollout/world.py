@@ -74,6 +74,7 @@ class World:
     policy_problem: str = ""
     unsupported: dict[Feature, str] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
     traffic: bool = True
     counted_since: float | None = None
     events: list[p.Event] = field(default_factory=list)
@@ -134,6 +135,7 @@ class World:
             frozen=self.frozen,
             unsupported=self.unsupported,
             drift=self.drift,
+            orphans=self.orphans,
         )
 
     def _asked(self) -> tuple[object, ...]:
@@ -205,9 +207,10 @@ class World:
             case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
                 self.deployed[name].budget = isinstance(action, p.EnsureDisruptionBudget)
             case p.DeleteRevision(name):
-                assert self.deployed[name].wanted == 0
+                assert name not in self.deployed or self.deployed[name].wanted == 0
                 assert not (self.weights or {}).get(name)
-                del self.deployed[name]
+                self.deployed.pop(name, None)
+                self.orphans = tuple(one for one in self.orphans if one != name)
             case p.SetWeights() | p.EnsureStableService():
                 self._route(action)
         if before != (repr(self.deployed), self._asked(), self.stable_service):

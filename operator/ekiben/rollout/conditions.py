@@ -27,21 +27,24 @@ def write(draft: Draft) -> None:
         "TrafficFeatureUnsupported": _unsupported(draft),
         "Drifted": _drifted(draft),
     }
-    draft.update(conditions=[_condition(draft, name, answer) for name, answer in answers.items()])
+    known = {one.type: one for one in draft.observation.resource.status.conditions}
+    draft.update(conditions=[_condition(draft, name, answer, known.get(name)) for name, answer in answers.items()])
 
 
-def _condition(draft: Draft, name: str, answer: _Answer) -> Condition:
+def _condition(draft: Draft, name: str, answer: _Answer, before: Condition | None) -> Condition:
     truth, reason, message = answer
-    status = "Unknown" if truth is None else str(truth)
-    before = next((one for one in draft.observation.resource.status.conditions if one.type == name), None)
+    status, message = "Unknown" if truth is None else str(truth), message[:4096]
+    generation = draft.observation.resource.metadata.generation
     kept = before is not None and before.status == status
+    if before and kept and (before.reason, before.message, before.observed_generation) == (reason, message, generation):
+        return before
     return Condition(
         type=name,
         status=status,
         reason=reason,
-        message=message[:4096],
+        message=message,
         last_transition_time=before.last_transition_time if before and kept else times.text(draft.now),
-        observed_generation=draft.observation.resource.metadata.generation,
+        observed_generation=generation,
     )
 
 

@@ -58,10 +58,29 @@ def _turn(draft: Draft) -> None:
         ending.roll_back(draft)
     elif running.state in _RECREATING:
         recreate.run(draft, running, canary, stable)
-    elif running.revision != draft.target.revision and not _finishes_first(running, canary):
+    else:
+        _in_service(draft, running, _as_routed(draft, running, canary, stable), stable)
+
+
+def _in_service(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    if running.revision != draft.target.revision and not _finishes_first(running, canary):
         _leave(draft, canary, stable)
     elif not halt.halted(draft, stable, canary) and not _impossible(draft, running):
         _go_on(draft, running, canary, stable)
+
+
+def _as_routed(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> RevisionStatus:
+    """Return the canary with no more weight than the route gives it, while it has no capacity for more.
+
+    A share may have been taken from it whose loss the status does not tell, since its write failed: to restore what
+    the status tells would be to raise the weight, and capacity comes before weight.
+    """
+    route = draft.observation.route
+    asked = route.weights.get(canary.revision, 0) if route is not None else canary.weight
+    need = 1 if capacity.down(draft, stable) else _need(draft, running, stable)
+    if asked < canary.weight and draft.ready(canary.revision) < need:
+        draft.update_canary(weight=asked)
+    return draft.status.canary or canary
 
 
 def _finishes_first(running: RolloutStatus, canary: RevisionStatus) -> bool:
@@ -139,11 +158,13 @@ def _late(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> convi
 
 def _has_its_pods(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
     """Whether the canary has what it waited for: nobody looked, or it was paused, while it became ready."""
+    return draft.ready(running.revision) >= _need(draft, running, stable)
+
+
+def _need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     if running.state == "Promoting" or draft.policy.strategy is Strategy.BLUE_GREEN:
-        need = ending.promotion_need(draft, running, stable)
-    else:
-        need = capacity.step_need(draft, running, stable)
-    return draft.ready(running.revision) >= need
+        return ending.promotion_need(draft, running, stable)
+    return capacity.step_need(draft, running, stable)
 
 
 _STATES: dict[str, Callable[[Draft, RolloutStatus, RevisionStatus, RevisionStatus], None]] = {
