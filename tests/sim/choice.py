@@ -1,10 +1,16 @@
-"""Which turn comes next: any may, and those that lead on, or that the present state is there for, come more often."""
+"""Which turn comes next: any may, and those that lead on, or that the present state is there for, come more often.
+
+Each history aims at one cell of the tables of docs/rollouts.md, in turn, so that rare ones are not left to chance: its
+first rollout is of a strategy that has the state, and in that state the turn comes often.
+"""
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 from . import turns
+from .table import transitions
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -22,12 +28,12 @@ _ANYWHERE = {
 IN: dict[str, dict[str, float]] = {
     "Stable": {"new": 30, "policy": 6, "size": 4, "back": 6, "retry": 6, "undo": 6, "provider": 1, "breaks_stable": 1},
     "Bake": {"breaks_stable": 8, "kill_stable": 4, "souring": 6, "back": 5, "undo": 5, "retry": 3, "new": 4},
-    "First": {"late": 4, "breaks": 4, "recover": 6, "new": 4},
+    "First": {"breaks": 4, "recover": 3, "lose_status": 3, "pause_it": 3, "resume_it": 3, "abort": 2, "silence": 2},
     "Starting": {"late": 5, "promote": 3, "undo": 3},
     "Step": {"late": 5, "skip": 4, "approve": 4, "undo": 3, "new": 4, "opinion": 6},
     "Preview": {"approve": 5, "skip": 3, "undo": 3, "back": 3},
     "Shadow": {"approve": 5, "skip": 3, "undo": 3, "opinion": 6},
-    "Promoting": {"late": 6, "abort": 4, "new": 4, "back": 4, "undo": 3, "souring": 4},
+    "Promoting": {"late": 6, "abort": 4, "new": 4, "back": 4, "undo": 8, "souring": 4, "lose_status": 4},
     "RollingBack": {"silence": 4, "lose_status": 4, "undo": 4},
     "Clearing": {"abort": 4, "new": 4, "back": 4, "undo": 4, "scale_child": 4},
     "Replacing": {"breaks": 8, "late": 5, "abort": 4, "new": 4, "back": 4, "undo": 4},
@@ -43,6 +49,23 @@ _NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip",
 RELEASED = 0.35
 """How often, where something holds everything up, that ends."""
 
+AIMED = 0.4
+"""How often, in the state that a history aims at, its turn is made."""
+_STRATEGIES = {"Step": "canary", "Preview": "blueGreen", "Shadow": "shadow"} | dict.fromkeys(
+    ("Clearing", "Replacing", "Restoring"), "recreate"
+)
+_BROUGHT_ABOUT = {
+    "regressed": ("souring", "opinion"), "crash": ("breaks",), "late": ("late",), "canary-down": ("kill",),
+    "stable-down": ("kill_stable", "breaks_stable"), "no-evidence": ("traffic", "counters"), "paused": ("pause",),
+    "silent": ("silence",), "lost-child": ("lose_child", "change_child"), "lost-status": ("lose_status",),
+    "frozen": ("freeze",), "pause": ("pause_it",), "resume": ("resume_it",),
+}  # fmt: skip
+_UNDECIDED = ("Starting", "Step", "Preview", "Shadow")
+_LEADING = {"Promoting": "promote", "Bake": "promote", "RollingBack": "abort"}
+"""What leads from there to the state that is aimed at."""
+_LED = 0.25
+_OF_THE_STABLE = {"Stable": "breaks_stable", "Bake": "breaks_stable"}
+
 
 def weights(state: str) -> dict[str, float]:
     """Return how often each turn is made in a state."""
@@ -50,8 +73,52 @@ def weights(state: str) -> dict[str, float]:
     return {name: _ANYWHERE.get(name, 0) + more.get(name, 0) for name in {**_ANYWHERE, **more}}
 
 
+def _aims() -> list[tuple[str, tuple[str, ...]]]:
+    found = []
+    for state, turn in sorted({(state, turn) for state, turn, _ in transitions()}):
+        made = _BROUGHT_ABOUT.get(turn, (turn,))
+        if turn == "crash":
+            made = (_OF_THE_STABLE.get(state, "breaks"),)
+        if all(name in _NAMED for name in made):  # the others come by waiting
+            found.append((state, made))
+    return found
+
+
+def aim(seed: int) -> tuple[str, tuple[str, ...]]:
+    """Return the state at which a history aims, and the turns of which one is made there."""
+    return _AIMS[seed % len(_AIMS)]
+
+
+def served(seed: int) -> float:
+    """Return how often a history begins with a second revision that takes over, so that there is one to go back to."""
+    return 0.9 if aim(seed)[1][0] in ("undo", "back", "retry") else 0.4
+
+
+def slow(seed: int) -> float:
+    """Return how often a history begins with pods that do not come up yet, so that there is time to do something."""
+    return 0.8 if aim(seed)[0] == "First" else 0.15
+
+
+def aimed(seed: int, state: str, rng: Random) -> str | None:
+    """Return the turn that the history's aim asks for in this state; None where any may come."""
+    goal, made = aim(seed)
+    if state == goal and rng.random() < AIMED:
+        return rng.choice(made)
+    if goal in _LEADING and state in _UNDECIDED and rng.random() < _LED:
+        return _LEADING[goal]
+    return None
+
+
+def strategy(seed: int) -> str | None:
+    """Return the strategy of a history's first rollout, or None for any."""
+    return _STRATEGIES.get(aim(seed)[0])
+
+
 def choose(story: Story) -> Turn:
     """Return the next turn."""
+    name = aimed(story.seed, story.state, story.rng)
+    if name is not None:
+        return _NAMED[name]
     held = turns.holding(story)
     if held and story.rng.random() < RELEASED:
         return story.rng.choice(held)
@@ -69,4 +136,5 @@ def named(name: str) -> Turn:
     return _NAMED[name]
 
 
+_AIMS = _aims()
 _WEIGHTS = {state: weights(state) for state in IN}

@@ -136,13 +136,14 @@ class World(plain.World):
             case p.EnsureStableService(name):
                 return self.stable_service != name
             case p.DeleteRevision(name):
-                return name in self.deployed
+                return name in self.deployed or name in self.orphans
         return True
 
     def _carry_out(self, action: p.Action) -> None:
         match action:
             case p.EnsureRevision(name, number, model, replicas):
                 self.deployed[name] = plain.Deployed(number, dict(model), self.now, replicas)
+                self._adopted(name)
             case p.Scale(name, replicas):
                 self._check_scale(name, replicas)
                 self.deployed[name].wanted = replicas
@@ -158,9 +159,14 @@ class World(plain.World):
             case p.DeleteRevision(name):
                 part = (self.status.stable, self.status.canary)
                 assert name not in {one.revision for one in part if one is not None}, f"{name} takes part"
-                assert self.deployed[name].wanted == 0
+                assert name not in self.deployed or self.deployed[name].wanted == 0
                 assert not (self.weights or {}).get(name)
-                del self.deployed[name]
+                self.deployed.pop(name, None)
+                self._adopted(name)
+
+    def _adopted(self, name: str) -> None:
+        """What was left of a revision belongs to its Deployment again, or is gone."""
+        self.orphans = tuple(one for one in self.orphans if one != name)
 
     def _check_weights(self, new: dict[str, int]) -> None:
         planned = self.last_plan.status.stable if self.last_plan else None

@@ -12,6 +12,7 @@ from ekiben.rollout.observation import Observation
 from ekiben.rollout.plan import Plan
 from ekiben.rollout.times import moment, since
 
+from .reading import policy_of
 from .table import REFUSED, Transition
 
 _BROKEN = ("CrashLoopBackOff", "ImagePullBackOff")
@@ -69,8 +70,7 @@ class Looks:
 
 
 def _deadline(status: Status) -> float:
-    policy = Rollout.model_validate(status.rollout.policy) if status.rollout else Rollout()
-    return seconds(policy.progress_deadline)
+    return seconds(policy_of(status.rollout).progress_deadline if status.rollout else Rollout().progress_deadline)
 
 
 def _turns(seen: Observation, now: float, state: str) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _judged(seen: Observation, status: Status, now: float, state: str) -> Iterat
         yield "regressed"
     if running is None:
         return
-    policy = Rollout.model_validate(running.policy)
+    policy = policy_of(running)
     if running.waiting_since and since(running.waiting_since, now) >= seconds(policy.progress_deadline):
         yield "late"
     if state == "First" and since(running.started_at, now) >= seconds(policy.progress_deadline):

@@ -10,10 +10,11 @@ from ekiben.api.request import Verb
 from ekiben.rollout.observation import Autoscaler, Pod
 
 from . import specs
-from .choice import IN, RELEASED, weights
+from .choice import IN, RELEASED, aimed, served, slow, strategy, weights
 from .decisions import EPOCH, World
 from .looks import state_of
 from .outcome import Outcome
+from .reading import read_once
 
 Json = dict[str, Any]
 Turn = Callable[["Quick"], str | None]
@@ -42,7 +43,7 @@ class Quick:
             self.world.tell = self.note
 
     def _first_spec(self) -> Json:
-        spec = specs.whole(self.rng)
+        spec = specs.whole(self.rng, strategy(self.seed))
         spec.pop("traffic")
         return spec
 
@@ -52,11 +53,12 @@ class Quick:
         """Run the whole of it, and heal the world at its end."""
         violations: list[str] = []
         try:
-            self._begin()
-            for _ in range(self.rng.randint(*_LENGTH)):
-                self._wait()
-                self._turn()
-            violations += self._end()
+            with read_once():
+                self._begin()
+                for _ in range(self.rng.randint(*_LENGTH)):
+                    self._wait()
+                    self._turn()
+                violations += self._end()
         except AssertionError as error:
             violations.append(f"{self.passed:.2f} s: {error}")
         world = self.world
@@ -64,9 +66,13 @@ class Quick:
 
     def _begin(self) -> None:
         self.note(f"create {self.world.spec}")
-        if self.rng.random() < 0.8:
+        if self.rng.random() < slow(self.seed):
+            self.pass_time(0)
+            for child in self.world.deployed.values():
+                child.startable = False
+        elif self.rng.random() < 0.8:
             self.pass_time(5)
-        if self.rng.random() < 0.4:
+        if self.rng.random() < served(self.seed):
             for turn in (new, lambda one: ask(one, "promote")):
                 turn(self)
                 self.pass_time(0.1)
@@ -92,7 +98,10 @@ class Quick:
 
     def _turn(self) -> None:
         held = [turn for holds, turn in self._holding() if holds]
-        if held and self.rng.random() < RELEASED:
+        name = aimed(self.seed, self.state, self.rng)
+        if name is not None:
+            turn = _TURNS[name]
+        elif held and self.rng.random() < RELEASED:
             turn = self.rng.choice(held)
         else:
             names = WEIGHTS[self.state]
@@ -158,6 +167,8 @@ class Quick:
             if one.wanted and name != stable
         ]
         self.pass_time(10)
+        if world.orphans:
+            found.append(f"Services and autoscalers of {world.orphans} are left")
         before = world.writes
         self.pass_time(60)
         if world.writes != before:
@@ -291,6 +302,7 @@ def lose_child(one: Quick) -> str:
     if kind == 0 and world.deployed:
         name = one.rng.choice(sorted(world.deployed))
         del world.deployed[name]
+        world.orphans = (*world.orphans, name)
         return f"Deployment {name} is deleted"
     if kind == 1:
         world.weights, world.mirror, world.preview, world.acknowledged = None, None, None, None

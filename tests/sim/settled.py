@@ -12,6 +12,7 @@ from ekiben.objects.names import REVISION_LABEL
 from .choice import named
 from .network import shares
 from .process import RESYNC
+from .schema import DISRUPTION_BUDGET
 
 if TYPE_CHECKING:
     from .story import Story
@@ -106,6 +107,12 @@ def _leftovers(story: Story, name: str) -> Iterator[str]:
     for body in world.server.all(kinds.AUTOSCALER):
         if body["metadata"]["labels"].get(REVISION_LABEL) not in name:
             yield f"{body['metadata']['name']} still has an autoscaler"
+    revisions = {body["metadata"]["labels"].get(REVISION_LABEL) for body in world.server.all(kinds.DEPLOYMENT)}
+    for kind in (kinds.SERVICE, DISRUPTION_BUDGET):
+        for body in world.server.all(kind):
+            of = body["metadata"].get("labels", {}).get(REVISION_LABEL)
+            if of is not None and of not in revisions:
+                yield f"the {kind.kind} {body['metadata']['name']} is left of a revision without a Deployment"
     limit = story.spec["rollout"].get("revisionHistoryLimit", 10)
     kept = len(list(world.server.all(kinds.DEPLOYMENT)))
     if kept > limit + 1:

@@ -64,9 +64,9 @@ def scaling(rng: Random) -> Json:
     return {"minReplicas": least, "maxReplicas": least + rng.choice((0, 1, 3))}
 
 
-def whole(rng: Random) -> Json:
+def whole(rng: Random, strategy: str | None = None) -> Json:
     """Return the spec of a new resource."""
-    spec: Json = {"model": model(VERSIONS[0]), "rollout": rollout(rng)}
+    spec: Json = {"model": model(VERSIONS[0]), "rollout": rollout(rng, strategy)}
     if rng.random() < 0.7:
         spec["scaling"] = scaling(rng)
     spec["traffic"] = traffic(rng)

@@ -20,7 +20,7 @@ from ekiben.rollout.plan import Plan
 
 from . import specs, turns
 from .apiserver import ApiServer
-from .choice import choose, named
+from .choice import choose, named, served, slow, strategy
 from .clock import VirtualLoop, virtual_time
 from .counters import Counters
 from .invariants import Invariants
@@ -94,9 +94,11 @@ class Story:
         self.world.gateway.delay = self.rng.choice((0.05, 0.5, 2.0))
         self.world.open_front()
         self.create_again()
-        if self.rng.random() < 0.8:
+        if self.rng.random() < slow(self.seed):
+            self.world.nature(self.spec["model"]["image"]).trouble = "hang"  # there is time to do something
+        elif self.rng.random() < 0.8:
             self.advance(6)
-        if self.rng.random() < 0.4:
+        if self.rng.random() < served(self.seed):
             self._serve_another()
 
     def _serve_another(self) -> None:
@@ -226,7 +228,7 @@ class Story:
     def create_again(self) -> None:
         """Apply the resource, which is not there."""
         if self.world.resource is None:
-            self.spec = self.spec or specs.whole(self.rng)
+            self.spec = self.spec or specs.whole(self.rng, strategy(self.seed))
             self.note(f"create {self.spec}")
             self.world.create(turns.copied(self.spec))
 
