@@ -235,7 +235,7 @@ async def test_without_a_gateway_callers_of_the_service_lose_no_request(
             for verb in ("promote", "abort"):
                 await _apply(namespace, images[f"v{2 - number % 2}"].image, traffic)
                 status = (await _until(namespace, _acknowledged))["status"]
-                line = pages.command("traffic.md", "kubectl get mdep iris -o jsonpath")
+                line = pages.command("traffic.md", "kubectl get mdep iris -o jsonpath='{.status.canary.weight}")
                 assert (await asyncio.to_thread(pages.run, namespace, line)).split() == ["50", "50"], status
                 await asyncio.sleep(3)  # requests of both
                 await _ask_for(namespace, verb)
