@@ -54,6 +54,7 @@ _COMMANDS: dict[str, _Entry] = {
     "demo": _Entry(_RUN, "ekiben.cli.demo", "demo", "Show the whole product on a local cluster.", "demo"),
     "cluster": _Entry(_RUN, "ekiben.cli.cluster", "cluster", "A local Kubernetes for trying ekiben and for its tests."),
     "operator": _Entry(_RUN, "ekiben.cli.operator", "operator", "Run the operator.", "operator"),
+    "activator": _Entry(_RUN, "ekiben.cli.activator", "activator", "Hold requests while a model wakes.", "operator"),
     "crd": _Entry(_RUN, "ekiben.cli.crd", "crd", "Print the CustomResourceDefinition that this version serves."),
 }
 

@@ -1,0 +1,113 @@
+"""All models of one activator: a queue and a port each, as the operator's table says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ekiben.objects.activation import Entry
+
+from .door import Door
+from .figures import Figures
+from .onward import Onward
+from .proxy import Proxy
+from .queue import Queue
+
+_log = logging.getLogger(__name__)
+_SPARE = 200
+"""Connections of a model beyond those that wait or are on the way: they are answered with 503."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds one activator."""
+
+    max_body: int = 1024 * 1024 * 1024
+    """Bytes of a request's body."""
+    header_seconds: float = 30.0
+    """Time to send a request's header."""
+
+
+@dataclass
+class _Room:
+    queue: Queue
+    door: Door
+
+
+class House:
+    """Opens and closes ports as the table changes."""
+
+    def __init__(self, figures: Figures, limits: Limits, address: str) -> None:
+        self._figures = figures
+        self._limits = limits
+        self._address = address
+        self._way = Onward(limits.max_body)
+        self._rooms: dict[str, _Room] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def queues(self) -> dict[str, Queue]:
+        """The queue of each model whose port is open."""
+        return {key: room.queue for key, room in self._rooms.items()}
+
+    async def follow(self, table: Mapping[str, Entry]) -> None:
+        """Take over the table."""
+        for key in [key for key, room in self._rooms.items() if not _same(room.queue.entry, table.get(key))]:
+            self._leave(key)
+        for key, entry in table.items():
+            room = self._rooms.get(key)
+            if room is not None:
+                room.queue.update(entry)
+            else:
+                await self._enter(key, entry)
+
+    def shut(self) -> None:
+        """Take no new connection."""
+        for room in self._rooms.values():
+            room.door.shut()
+
+    async def close(self, seconds: float) -> None:
+        """Finish what is held, for so many seconds at most."""
+        self.shut()
+        await asyncio.gather(*(room.door.close(seconds) for room in self._rooms.values()))
+        for room in self._rooms.values():
+            room.queue.close()
+        leaving = tuple(self._leaving)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        await self._way.close()
+
+    async def _enter(self, key: str, entry: Entry) -> None:
+        queue = Queue(entry)
+        proxy = Proxy(queue, self._way, self._figures, self._limits.max_body)
+        room = entry.queue + _SPARE + entry.at_once * max(1, len(entry.pods))
+        door = Door(proxy.handle, room, self._limits.header_seconds)
+        try:
+            await door.open(self._address, entry.port)
+        except OSError as error:
+            _log.error("Port %d of %s cannot be opened: %s", entry.port, key, error)
+            return
+        self._rooms[key] = _Room(queue, door)
+        _log.info("Taking requests of %s on port %d", key, entry.port)
+
+    def _leave(self, key: str) -> None:
+        room = self._rooms.pop(key)
+        room.queue.close()
+        room.door.shut()
+        leaving = asyncio.create_task(self._see_off(key, room))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        _log.info("Taking no requests of %s any more", key)
+
+    async def _see_off(self, key: str, room: _Room) -> None:
+        """Let what is on the way to a pod end."""
+        await room.door.close(room.queue.entry.timeout)
+        if key not in self._rooms:
+            self._figures.forget((room.queue.entry.namespace, room.queue.entry.name))
+
+
+def _same(entry: Entry, other: Entry | None) -> bool:
+    return other is not None and (entry.uid, entry.port) == (other.uid, other.port)
