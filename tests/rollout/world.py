@@ -145,8 +145,7 @@ class World:
         running = self.status.rollout
         if running is None or self.status.canary is None:
             stable = self.status.stable
-            baking = stable is not None and self.status.former_until is not None
-            return Evidence(stable.revision, verdict=self.objectives) if stable and baking else None
+            return self._objectives(stable.revision) if stable else None
         judged = self.status.canary.acknowledged_weight > 0 or running.state == "Shadow"
         usable = self.traffic and judged and not self.problem
         verdict = self.verdict if running.traffic_since and self.traffic and not self.problem else "Unknown"
@@ -162,6 +161,18 @@ class World:
             problem_message="told" if self.problem else "",
             hung=self.hung and judged,
             state=f"state-{int(self.now)}",
+        )
+
+    def _objectives(self, stable: str) -> Evidence:
+        """What a revision that serves alone is told to have done."""
+        metric = MetricEvidence(name="errors", canary_events=37, canary_requests=412, regressed=1.2)
+        return Evidence(
+            stable,
+            stable=stable,
+            stable_verdict=self.objectives,
+            stable_message="errors: 37 of 412 requests failed",
+            stable_metrics=(metric,),
+            stable_state=f"tests-{int(self.now)}",
         )
 
     def reconcile(self) -> p.Plan:

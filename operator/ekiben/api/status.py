@@ -115,6 +115,21 @@ class VerdictStatus(StatusBlock):
     metrics: Annotated[list[MetricEvidence], Field(max_length=8)] = []
 
 
+class ObjectivesStatus(StatusBlock):
+    """What spec.rollout.objectives say about the revision that serves."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    verdict: Annotated[str, Field(pattern="^(Unknown|Regressed|NotWorse)$")] = "Unknown"
+    """Regressed where it misses one, NotWorse where it meets all."""
+    message: Annotated[str, Field(max_length=2048)] = ""
+    metrics: Annotated[list[MetricEvidence], Field(max_length=4)] = []
+    """The revision's own numbers stand where a canary's do elsewhere."""
+    state: Annotated[str, Field(max_length=8192)] = ""
+    """State of the tests, serialised."""
+    at: Time
+    """When this was written; at most once a minute where nothing else changes."""
+
+
 class RolloutStatus(StatusBlock):
     """The rollout that is going on: enough to continue it after a restart of the operator."""
 
@@ -261,6 +276,8 @@ class Status(StatusBlock):
     canary: RevisionStatus | None = None
     rollout: RolloutStatus | None = None
     verdict: VerdictStatus | None = None
+    objectives: ObjectivesStatus | None = None
+    """Of the revision that serves; not there without spec.rollout.objectives."""
     history: Annotated[list[HistoryEntry], Field(max_length=20)] = []
     rejected_revision: Annotated[str, Field(max_length=63)] | None = None
     """The revision that was rolled back; not tried again until spec.model changes."""

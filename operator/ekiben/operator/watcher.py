@@ -8,6 +8,7 @@ import time
 
 from ekiben.api.rollout import Shadow
 from ekiben.rollout.observation import Route
+from ekiben.signals.alone import Alone
 from ekiben.signals.collector import Collector
 from ekiben.signals.source import ScrapeTarget, Source
 
@@ -19,9 +20,11 @@ from .world import World
 
 
 class Watcher:
-    """Looks at one rollout: a canary beside a stable revision."""
+    """Looks at one rollout: a canary beside a stable revision; or at one that serves alone, which is then both."""
 
-    def __init__(self, collector: Collector, source: Source, canary: str, stable: str, log: ResourceLog) -> None:
+    def __init__(
+        self, collector: Collector | Alone, source: Source, canary: str, stable: str, log: ResourceLog
+    ) -> None:
         self.source = source
         self.canary = canary
         self.stable = stable
@@ -37,7 +40,7 @@ class Watcher:
 
     def follow(self, world: World, now: float) -> None:
         """Take over the pods and the acknowledged weight that were just read."""
-        self._targets = targets(world, (self.canary, self.stable))
+        self._targets = targets(world, dict.fromkeys((self.canary, self.stable)))
         seen = observed.route(world)
         if seen is None or not seen.acknowledged:
             # The proxies may have the new weights before the status tells so: nothing counts until it does.
@@ -86,7 +89,7 @@ class Watcher:
     def _news(self) -> bool:
         """Whether something changed that a decision may rest on."""
         seen = self.collector.evidence()
-        told = (seen.verdict, seen.problem, seen.usable, seen.hung) if seen else ()
+        told = (seen.verdict, seen.problem, seen.usable, seen.hung, seen.stable_verdict) if seen else ()
         if told == self._told:
             return False
         self._told = told

@@ -41,7 +41,7 @@ def _failed(draft: Draft, stable: RevisionStatus, former: RevisionStatus) -> con
         return found
     evidence = draft.observation.evidence
     if evidence is not None and evidence.revision == stable.revision:
-        found = conviction.by_traffic(evidence)
+        found = conviction.by_objectives(evidence, stable.revision) or conviction.by_traffic(evidence)
     known = draft.revision(stable.revision)
     # Pods of a Deployment that somebody deleted are starting anew, which is not the revision's fault.
     if found is None and known is not None and known.created <= since and capacity.down(draft, stable):

@@ -20,6 +20,7 @@ def write(draft: Draft) -> None:
         "RolledBack": _rolled_back(draft),
         "Paused": _paused(draft),
         "EvidenceUsable": _evidence_usable(draft),
+        "ObjectivesMet": _objectives_met(draft),
         "RouteAccepted": _route_accepted(draft),
         "ImagePinned": _image_pinned(draft),
         "Frozen": _frozen(draft),
@@ -130,6 +131,15 @@ def _evidence_usable(draft: Draft) -> _Answer:
     if not evidence.usable:
         return None, "NotYet", "no request has been counted at this weight yet"
     return True, "Counting", ""
+
+
+def _objectives_met(draft: Draft) -> _Answer:
+    found = draft.status.objectives
+    if found is None:
+        return None, "NoObjectives", "spec.rollout.objectives are not set, or no revision serves yet"
+    answers: dict[str, tuple[bool | None, str]] = {"Regressed": (False, "ObjectiveMissed"), "NotWorse": (True, "Met")}
+    truth, reason = answers.get(found.verdict, (None, "NotYet"))
+    return truth, reason, found.message
 
 
 def _route_accepted(draft: Draft) -> _Answer:

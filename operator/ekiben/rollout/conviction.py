@@ -56,6 +56,13 @@ def by_traffic(evidence: Evidence | None) -> Conviction | None:
     return None
 
 
+def by_objectives(evidence: Evidence | None, stable: str) -> Conviction | None:
+    """Return what the objectives say against the revision that serves, or None."""
+    if evidence is None or evidence.stable != stable or evidence.stable_verdict != "Regressed":
+        return None
+    return Conviction("ObjectiveMissed", evidence.stable_message)
+
+
 def _crash(pod: Pod, since: float) -> Conviction | None:
     """What a pod did before the rollout began says nothing about it: restarts add up over months."""
     if pod.waiting_reason != "CrashLoopBackOff" and pod.last_exit_at is not None and pod.last_exit_at < since:

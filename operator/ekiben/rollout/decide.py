@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from . import adoption, bake, begin, conditions, first, freeze, ledger, pins, requests, steady, summary, turn
+from . import (
+    adoption,
+    bake,
+    begin,
+    conditions,
+    first,
+    freeze,
+    ledger,
+    objectives,
+    pins,
+    requests,
+    steady,
+    summary,
+    turn,
+)
 from .draft import Draft
 from .observation import Observation
 from .plan import Plan
@@ -33,6 +47,7 @@ def decide(observation: Observation, now: float) -> Plan:
         else:
             _serve(draft)
     summary.write(draft)
+    objectives.write(draft)
     conditions.write(draft)
     ledger.write(draft)
     return draft.plan()

@@ -10,6 +10,7 @@ from .draft import Draft
 _KEPT = 30
 # Decisions that rest on what the requests said; the others carry no numbers.
 _JUDGED = ("WeightRaised", "Promoting", "RollingBack", "Promoted", "BakeFailed", "Held")
+_BY_OBJECTIVES = ("BakeFailed", "ObjectiveMissed")
 
 # Each step begins with this one: the first requests are still on their way.
 _PASSING = ("", "AwaitingEvidence")
@@ -33,11 +34,17 @@ def _held(draft: Draft) -> str:
 def _decision(draft: Draft, decision: str, message: str, reason: str = "") -> Decision:
     before = draft.observation.resource.status
     one = draft.status.canary or before.canary or draft.status.stable
+    if decision in _BY_OBJECTIVES:
+        # It is about the revision that served, not about the one that comes back.
+        one = before.stable or one
     running = draft.status.rollout
     verdict = draft.observation.evidence
     metrics: list[MetricEvidence] = []
     if decision in _JUDGED and verdict is not None and one is not None and verdict.revision == one.revision:
         metrics = list(verdict.metrics)
+    told = verdict.verdict if verdict is not None else ""
+    if decision in _BY_OBJECTIVES and verdict is not None and one is not None and verdict.stable == one.revision:
+        metrics, told = list(verdict.stable_metrics), verdict.stable_verdict
     return Decision(
         at=times.text(draft.now),
         revision=one.revision if one else draft.target.revision,
@@ -46,6 +53,6 @@ def _decision(draft: Draft, decision: str, message: str, reason: str = "") -> De
         reason=reason or (running.reason if running else ""),
         message=" ".join(message.split())[:512],
         weight=one.weight if one else 0,
-        verdict=verdict.verdict if metrics and verdict is not None else "",
+        verdict=told if metrics else "",
         metrics=metrics,
     )

@@ -126,8 +126,14 @@ class Evidence:
     needs: float | None = None
     """Seconds until "not worse" at the present traffic, about; None where that cannot be said."""
     stable_verdict: VerdictName = "Unknown"
-    """What the objectives say about the stable revision while a canary runs: NotWorse where it meets them."""
+    """What the objectives say about the stable revision: Regressed where it misses one, NotWorse where it meets all."""
     stable_message: str = ""
+    stable_metrics: tuple[MetricEvidence, ...] = ()
+    """Its numbers."""
+    stable_state: str = ""
+    """State of the objectives' tests, serialised, to be kept in status; empty where there are no objectives."""
+    stable: str = ""
+    """The revision that these are about."""
 
 
 @dataclass(frozen=True)

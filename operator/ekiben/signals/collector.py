@@ -22,6 +22,7 @@ from .business import BusinessMetric, together
 from .comparison import Comparison
 from .counters import PodCounters
 from .drains import Drains
+from .objectives import Objectives
 from .source import Readings, ScrapeTarget, Source
 
 _READING_SHARE = 0.8
@@ -63,6 +64,7 @@ class Collector:
         metrics: Sequence[BusinessMetric] = (),
         unknown: Sequence[str] = (),
         randomised: bool = True,
+        objectives: Objectives | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -79,6 +81,7 @@ class Collector:
             unknown: names of business metrics that nobody has defined: with them nothing can be decided.
             randomised: whether the gateway gives each request to a revision by chance. Where it does so for each
                 connection, or for each caller, the verdict is approximate, and says so.
+            objectives: of the stable revision, which serves beside the canary.
         """
         self.tick_length = tick
         self.note = ""
@@ -91,6 +94,7 @@ class Collector:
         self._drains = Drains()
         self._randomised = randomised
         self._requests = Comparison(config, tick, randomised=randomised)
+        self._objectives = objectives
         self._metrics = tuple(metrics)
         self._unknown = tuple(unknown)
         self._traffic = quality.Traffic()
@@ -108,7 +112,10 @@ class Collector:
         known = self._source.histograms(self._stable.runtime)
         history = self._requests.references.histogram([*self._stable.counters]) if known else None
         p99 = quantile(history, 0.99) if history is not None else None
-        self._requests.change(share, now, settle_seconds(self.tick_length, p99, self._timeout), history)
+        settle = settle_seconds(self.tick_length, p99, self._timeout)
+        self._requests.change(share, now, settle, history)
+        if self._objectives is not None:
+            self._objectives.settle(now + settle)
         for metric in self._metrics:
             metric.change(share, now)
 
@@ -137,6 +144,8 @@ class Collector:
         self._stable.observe(targets, read, counted.each, now)
         if self._canary is None:
             return
+        if self._objectives is not None:
+            self._objectives.count(counted.of(self._stable.counters), reading.since, now)
         self._canary.observe(targets, read, counted.each, now)
         mine, others = self._canary.counters, self._stable.counters
         self._seen += counted.requests(mine)
@@ -151,7 +160,7 @@ class Collector:
         found = together(self._requests.state, [metric.view() for metric in self._metrics])
         problem = self._problem() or quality.Problem(found.problem, found.problem_message)
         note = "; ".join(filter(None, (found.note, "" if self._randomised else _APPROXIMATE)))
-        return Evidence(
+        told = Evidence(
             revision=canary.revision,
             verdict=found.kind,
             message="; ".join(filter(None, (found.because, note, quality.needs(found.needs)))),
@@ -165,6 +174,7 @@ class Collector:
             note=note,
             needs=found.needs,
         )
+        return told if self._objectives is None else self._objectives.told(told)
 
     def drain(self, revision: str) -> Drain:
         """Return what the counters say about requests still on their way to a revision."""

@@ -35,6 +35,11 @@ class References:
         self._counters = {uid: old for uid, old in self._counters.items() if uid in existing} | dict(counters)
         return counted, since
 
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The pods that are known."""
+        return tuple(self._counters)
+
     def histogram(self, uids: Sequence[str]) -> Histogram:
         """Return the sum of the pods' successful answers since they started."""
         pods = [self._counters[uid] for uid in uids]

@@ -41,6 +41,8 @@ _NEXT = {
     "ErrorRateRegressed": "Look at what fails in the new revision's answers or logs, then change spec.model.",
     "LatencyRegressed": "Find out what became slow (a larger model, fewer threads, a smaller CPU limit), then change "
     "spec.model; spec.rollout.analysis.latencyTolerance says how much slower is still fine.",
+    "ObjectiveMissed": "Look at what fails or became slow, then change spec.model; or set spec.rollout.objectives to "
+    "what this model can meet.",
     "Hung": "Look for a deadlock, or for a call that waits without a timeout, then change spec.model.",
     "Crashed": "Correct what stops it, then change spec.model.",
     "OutOfMemory": "Raise spec.model.resources.limits.memory, or make the model smaller.",

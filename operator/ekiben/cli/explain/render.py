@@ -23,7 +23,15 @@ _SIGNS = {
 _BAR = 16
 _COMMAND = 50
 """Characters of a command that leave room for what it does beside it."""
-_ALARMS = ("RollingBack", "RolledBack", "BakeFailed", "CanaryUnavailable", "StableUnavailable", "RequestRefused")
+_ALARMS = (
+    "RollingBack",
+    "RolledBack",
+    "BakeFailed",
+    "ObjectiveMissed",
+    "CanaryUnavailable",
+    "StableUnavailable",
+    "RequestRefused",
+)
 _JOYS = ("Promoted", "Available")
 
 

@@ -12,7 +12,16 @@ from ekiben.cli.history.command import table as history_table
 from ekiben.cli.history.lines import lines
 from ekiben.cli.seen import Seen
 
-_BAD = ("RollingBack", "RolledBack", "BakeFailed", "CanaryUnavailable", "StableUnavailable", "RequestRefused", "Hung")
+_BAD = (
+    "RollingBack",
+    "RolledBack",
+    "BakeFailed",
+    "ObjectiveMissed",
+    "CanaryUnavailable",
+    "StableUnavailable",
+    "RequestRefused",
+    "Hung",
+)
 _GOOD = ("Promoted", "Available", "RequestDone")
 _HEALTHY = {
     "Available": "True",
@@ -21,6 +30,7 @@ _HEALTHY = {
     "ImagePinned": "True",
     "PolicyUsable": "True",
     "EvidenceUsable": "True",
+    "ObjectivesMet": "True",
     "Paused": "False",
     "RolledBack": "False",
     "Frozen": "False",
