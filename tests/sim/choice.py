@@ -49,9 +49,9 @@ _NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip",
 RELEASED = 0.35
 """How often, where something holds everything up, that ends."""
 
-AIMED = 0.4
+AIMED = 0.5
 """How often, in the state that a history aims at, its turn is made."""
-_STRATEGIES = {"Step": "canary", "Preview": "blueGreen", "Shadow": "shadow"} | dict.fromkeys(
+_STRATEGIES = {"Step": "canary", "Promoting": "canary", "Preview": "blueGreen", "Shadow": "shadow"} | dict.fromkeys(
     ("Clearing", "Replacing", "Restoring"), "recreate"
 )
 _BROUGHT_ABOUT = {
@@ -61,10 +61,23 @@ _BROUGHT_ABOUT = {
     "frozen": ("freeze",), "pause": ("pause_it",), "resume": ("resume_it",),
 }  # fmt: skip
 _UNDECIDED = ("Starting", "Step", "Preview", "Shadow")
-_LEADING = {"Promoting": "promote", "Bake": "promote", "RollingBack": "abort"}
-"""What leads from there to the state that is aimed at."""
-_LED = 0.25
-_OF_THE_STABLE = {"Stable": "breaks_stable", "Bake": "breaks_stable"}
+_LEADING: dict[str, dict[str, tuple[str, float]]] = {
+    # A step has fewer pods than all requests need, so that it takes a while.
+    "Promoting": {"Stable": ("new", 0.5), "Bake": ("new", 0.3), "Step": ("promote", 0.5)},
+    "Bake": dict.fromkeys(_UNDECIDED, ("promote", 0.25)),
+    "RollingBack": dict.fromkeys(("Step", "Shadow", "Promoting"), ("abort", 0.25)),
+}
+"""What leads to the state that is aimed at, and how often it is made in others."""
+_ELSEWHERE = {
+    ("Stable", "crash"): ("breaks_stable",), ("Bake", "crash"): ("breaks_stable",),
+    ("Restoring", "crash"): ("breaks_stable", "breaks"), ("Restoring", "late"): ("late_stable",),
+    # A third revision takes over only where the stable one has no pods.
+    ("Step", "new"): ("new", "new", "kill_stable", "breaks_stable"),
+    # A route without a status: the write of the one succeeded, and that of the other failed.
+    ("First", "silent"): ("dies_writing", "dies_writing", "recover", "silence"),
+}  # fmt: skip
+_SEATS = {("Promoting", "undo"): 6, ("Promoting", "lost-status"): 3, ("First", "silent"): 2, ("Step", "new"): 3}
+"""How many histories aim at a cell where most have one."""
 
 
 def weights(state: str) -> dict[str, float]:
@@ -76,11 +89,9 @@ def weights(state: str) -> dict[str, float]:
 def _aims() -> list[tuple[str, tuple[str, ...]]]:
     found = []
     for state, turn in sorted({(state, turn) for state, turn, _ in transitions()}):
-        made = _BROUGHT_ABOUT.get(turn, (turn,))
-        if turn == "crash":
-            made = (_OF_THE_STABLE.get(state, "breaks"),)
+        made = _ELSEWHERE.get((state, turn)) or _BROUGHT_ABOUT.get(turn, (turn,))
         if all(name in _NAMED for name in made):  # the others come by waiting
-            found.append((state, made))
+            found += [(state, made)] * _SEATS.get((state, turn), 1)
     return found
 
 
@@ -104,9 +115,8 @@ def aimed(seed: int, state: str, rng: Random) -> str | None:
     goal, made = aim(seed)
     if state == goal and rng.random() < AIMED:
         return rng.choice(made)
-    if goal in _LEADING and state in _UNDECIDED and rng.random() < _LED:
-        return _LEADING[goal]
-    return None
+    leading, often = _LEADING.get(goal, {}).get(state, ("", 0.0))
+    return leading if rng.random() < often else None
 
 
 def strategy(seed: int) -> str | None:

@@ -45,6 +45,8 @@ class World(plain.World):
         self.looked = 0
         self.dies_in: int | None = None
         """The operator dies before its n-th write from now."""
+        self.dies_unsaved = False
+        """The operator dies when it has written something, before the status that tells of it."""
         self.conflicts_in: int | None = None
         self.older: Observation | None = None
         """What looks see instead of the present."""
@@ -74,7 +76,11 @@ class World(plain.World):
         self.next_look = None if plan.requeue_after is None else self.now + plan.requeue_after
         first, endings = split(plan.actions)
         try:
+            written = self.writes
             self._do(first)
+            if self.dies_unsaved and self.writes > written:
+                self.dies_unsaved = False
+                raise Died
             self._write_status(seen, plan)
             self._do(endings)
             self.check()

@@ -129,6 +129,7 @@ class Quick:
         world.frozen, world.problem, world.traffic, world.gateway_answers = "", "", True, True
         world.hung, world.objectives, world.policy_problem, world.policy = False, "Unknown", "", None
         world.older, world.dies_in, world.conflicts_in, world.unsupported = None, None, None, {}
+        world.dies_unsaved = False
         world.verdict = "NotWorse" if world.verdict == "Unknown" else world.verdict
         recover(self)
         size = {} if self.floor == 0 else world.spec.get("scaling", {})
@@ -277,7 +278,7 @@ def ask(one: Quick, verb: str) -> str | None:
         revision = status.rejected_revision or revision
     if verb == "undo":
         served = [entry.revision for entry in status.history if entry.outcome == "Promoted"]
-        revision = next((name for name in reversed(served) if name != stable), revision)
+        revision = next((name for name in reversed(served) if name not in (stable, one.part("canary"))), revision)
     return _write(one, f"{verb} {revision} {one.next_id()}") if revision else None
 
 
@@ -426,6 +427,9 @@ def dies(one: Quick) -> str:
 
 
 def dies_writing(one: Quick) -> str:
+    if one.rng.random() < 0.4:
+        one.world.dies_unsaved = True
+        return "the operator dies before it writes down what it has done"
     one.world.dies_in = one.rng.randrange(6)
     return f"the operator dies before write {one.world.dies_in + 1}"
 

@@ -1,4 +1,8 @@
-"""Running many histories on several processes, and telling what came of them."""
+"""Running many histories on several processes, and telling what came of them.
+
+The seeds are cut into chunks, each a job of its own whose result depends on nothing else. With a record, each finished
+chunk is a line of it, so that a run that was ended goes on where it was, as long as the code is the same.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,16 @@ import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from .outcome import Outcome
 from .quick import Quick
+from .record import Chunk, Record, Sum
 from .story import Story
 from .table import Transition, transitions
 
-_CHUNK = 25
+CHUNKS = {"cluster": 25, "decisions": 250}
 _TOLD_EVERY = 10.0
-
-
-@dataclass
-class Sum:
-    """What many histories came to."""
-
-    histories: int = 0
-    looks: int = 0
-    writes: int = 0
-    cpu: float = 0.0
-    """Seconds of processor time."""
-    taken: Counter[Transition] = field(default_factory=Counter)
-    violations: list[tuple[int, list[str]]] = field(default_factory=list)
-
-    def add(self, other: Sum) -> None:
-        """Add what other histories came to."""
-        self.histories += other.histories
-        self.looks += other.looks
-        self.writes += other.writes
-        self.cpu += other.cpu
-        self.taken.update(other.taken)
-        self.violations += other.violations
 
 
 LEVELS = {"cluster": Story, "decisions": Quick}
@@ -56,24 +39,36 @@ def replay(seed: int, level: str) -> int:
     return 1 if found.violations else 0
 
 
-def run(histories: int, seed: int, workers: int, least: int, level: str, *, keep_going: bool) -> int:
-    """Run histories, and print what came of them; returns 1 where something is wrong."""
-    started, total, told = time.monotonic(), Sum(), time.monotonic()
-    for part in _parts(histories, seed, workers, level):
+def run(parts: dict[str, int], seed: int, workers: int, least: int, *, record: Path | None, keep_going: bool) -> int:
+    """Run so many histories of each level, and print what came of them; returns 1 where something is wrong."""
+    started, told, total = time.monotonic(), time.monotonic(), Sum()
+    kept = Record(record)
+    wanted = [chunk for level, number in parts.items() for chunk in _chunks(level, seed, number)]
+    for chunk in wanted:
+        total.add(kept.done.get(chunk, Sum()))
+    before = total.histories
+    if before:
+        print(f"{before} histories are in {record} already", flush=True)
+    for chunk, part in _results([chunk for chunk in wanted if chunk not in kept.done], workers):
         total.add(part)
+        kept.add(chunk, part)
         for number, what in part.violations:
-            print(f"history {number}: {what[0]}", flush=True)
+            print(f"history {number} of level {chunk[0]}: {what[0]}", flush=True)
         if time.monotonic() - told > _TOLD_EVERY:
             told = time.monotonic()
-            rate = total.histories / (told - started)
+            rate = (total.histories - before) / (told - started)
             print(f"{total.histories} histories, {rate:.1f}/s, {len(total.violations)} violations", flush=True)
         if total.violations and not keep_going:
             break
-    return _report(total, time.monotonic() - started, least)
+    return report(total, least)
 
 
-def _parts(histories: int, seed: int, workers: int, level: str) -> Iterator[Sum]:
-    chunks = [(start, min(start + _CHUNK, seed + histories), level) for start in range(seed, seed + histories, _CHUNK)]
+def _chunks(level: str, seed: int, histories: int) -> list[Chunk]:
+    size = CHUNKS[level]
+    return [(level, start, min(start + size, seed + histories)) for start in range(seed, seed + histories, size)]
+
+
+def _results(chunks: list[Chunk], workers: int) -> Iterator[tuple[Chunk, Sum]]:
     if workers < 2:
         yield from map(_chunk, chunks)
         return
@@ -81,37 +76,45 @@ def _parts(histories: int, seed: int, workers: int, level: str) -> Iterator[Sum]
         yield from pool.imap_unordered(_chunk, chunks)
 
 
-def _chunk(part: tuple[int, int, str]) -> Sum:
-    total, started = Sum(), time.process_time()
-    first, end, level = part
+def _chunk(chunk: Chunk) -> tuple[Chunk, Sum]:
+    total, started, cpu = Sum(), time.monotonic(), time.process_time()
+    level, first, end = chunk
     for seed in range(first, end):
         found = one(seed, level)
         violations = [(seed, found.violations)] if found.violations else []
         total.add(Sum(1, found.looked, found.writes, taken=found.looks.taken, violations=violations))
-    total.cpu = time.process_time() - started
-    return total
+    total.seconds, total.cpu = time.monotonic() - started, time.process_time() - cpu
+    return chunk, total
 
 
-def _report(total: Sum, seconds: float, least: int) -> int:
-    expected = transitions()
-    counts = {transition: _count(total.taken, transition) for transition in expected}
+def report(total: Sum, least: int) -> int:
+    """Print the table of transitions and the sums; returns 1 for a violation, or a transition too rarely taken."""
+    counts = {transition: count(total.taken, transition) for transition in transitions()}
     print(f"{'state':12} {'turn':18} {'then':12} {'taken':>8}")
-    for (state, turn, after), count in sorted(counts.items()):
-        print(f"{state:12} {turn:18} {after:12} {count:8d}{'  <' if count < least else ''}")
-    rare = [transition for transition, count in counts.items() if count < least]
+    for transition, taken in sorted(counts.items()):
+        print(_row(transition, taken), "  <" if taken < least else "", sep="")
+    print("the ten rarest:")
+    for transition, taken in sorted(counts.items(), key=lambda item: item[1])[:10]:
+        print(_row(transition, taken))
+    rare = [transition for transition, taken in counts.items() if taken < least]
+    each = max(1, total.histories)
     print(
-        f"{total.histories} histories, {total.looks} looks, {total.writes} writes in {seconds:.0f} s "
-        f"({total.histories / seconds:.1f} histories/s, {total.cpu / max(1, total.histories):.3f} s of processor time "
+        f"{total.histories} histories, {total.looks} looks, {total.writes} writes in {total.seconds:.0f} s of workers "
+        f"({each / max(total.seconds, 0.001):.1f} histories/s a worker, {total.cpu / each:.3f} s of processor time "
         f"each): {len(total.violations)} violations"
     )
     if total.violations:
-        print("show one with: python -m tests.sim --replay SEED")
-    if rare:
-        print(f"{len(rare)} of {len(counts)} transitions were taken fewer than {least} times")
+        print("show one with: python -m tests.sim --level LEVEL --replay SEED")
+    print(f"{len(rare)} of {len(counts)} transitions were taken fewer than {least} times")
     return 1 if total.violations or rare else 0
 
 
-def _count(taken: Counter[Transition], transition: Transition) -> int:
+def _row(transition: Transition, taken: int) -> str:
     state, turn, after = transition
-    # The bake is the stable state with the former revision still up.
+    return f"{state:12} {turn:18} {after:12} {taken:8d}"
+
+
+def count(taken: Counter[Transition], transition: Transition) -> int:
+    """Return how often a transition was taken: the bake is the stable state with the former revision still up."""
+    state, turn, after = transition
     return taken[transition] + (taken[state, turn, "Bake"] if after == "Stable" else 0)

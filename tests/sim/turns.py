@@ -411,9 +411,9 @@ def _ask(story: Story, verb: str) -> str | None:
     if verb == "retry":
         revision = status.get("rejectedRevision") or revision
     if verb == "undo":
-        stable = story.revision_of("stable")
+        part = (story.revision_of("stable"), story.revision_of("canary"))
         served = [one["revision"] for one in status.get("history", ()) if one["outcome"] == "Promoted"]
-        revision = next((one for one in reversed(served) if one != stable), revision)
+        revision = next((one for one in reversed(served) if one not in part), revision)
     return _annotate(story, f"{verb} {revision} {story.next_id()}") if revision else None
 
 
