@@ -159,6 +159,18 @@ def test_a_freeze_reaches_the_operator():
     assert {"name": "EKIBEN_FREEZE", "value": "until 2 January"} in env
 
 
+def test_keda_is_named_in_the_rights_only_where_triggers_are_allowed():
+    assert not [rule for role in roles(render()) for rule in role["rules"] if "keda.sh" in rule["apiGroups"]]
+    objects = render("--set", "keda.triggers={cron,kafka}")
+    assert settings(objects).keda_triggers == ("cron", "kafka")
+    [rule] = [rule for role in roles(objects) for rule in role["rules"] if "keda.sh" in rule["apiGroups"]]
+    assert rule["resources"] == ["scaledobjects"]
+
+
+def roles(objects):
+    return [body for (kind, _, _), body in objects.items() if kind in ("Role", "ClusterRole")]
+
+
 def settings(objects):
     """Return the operator's settings as its pod has them."""
     env = operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
@@ -214,6 +226,7 @@ def test_a_digest_wins_over_a_tag():
         ("hostnames.Shop={a.b}", "hostnames"),
         ("hostnames.shop={*.a.b}", "hostnames"),
         ("evidence.source=guess", "source"),
+        ("keda.triggers={no type}", "triggers"),
         ("prometheus.url=prometheus", "url"),
         ("queries[0].name=a,queries[0].events.metric=rate(x),queries[0].trials.metric=y", "metric"),
         ("queries[0].name=a,queries[0].query=up", "query"),

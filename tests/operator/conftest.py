@@ -16,6 +16,7 @@ from ekiben.operator.metrics import Metrics
 from ekiben.operator.observe import Observer
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.reconcile import Reconciler
+from ekiben.operator.scale.scalers import Scalers
 from ekiben.operator.settings import Settings
 
 
@@ -164,11 +165,13 @@ class World:
         self.now = 1_800_000_000.0
         rendering = Rendering()
         self.watchers = Watchers(OneSource(NoSource()), self.queue, Settings())
+        self.scalers = Scalers(NoSource(), self.queue, self.metrics)
         self.reconciler = Reconciler(
             self.cluster,
             Observer(self.cluster, rendering, Gateways(self.cluster, rendering, 0)),
             Applier(self.cluster, rendering, lambda action: self.metrics.writes.labels(action).inc()),
             self.watchers,
+            self.scalers,
             rendering,
             self.queue,
             self.metrics,
@@ -229,4 +232,5 @@ class World:
 async def world():
     world = World()
     yield world
+    await world.scalers.close()
     await world.watchers.close()

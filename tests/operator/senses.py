@@ -13,6 +13,7 @@ from ekiben.operator.gateways import Gateways
 from ekiben.operator.observe import Observer
 from ekiben.operator.queue import WorkQueue
 from ekiben.operator.reconcile import Reconciler
+from ekiben.operator.scale.scalers import Scalers
 from ekiben.operator.settings import Settings
 from ekiben.operator.watcher import Watcher
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
@@ -65,11 +66,13 @@ class SensingWorld(World):
         queue = WorkQueue()
         self.watchers = Watchers(OneSource(self.source), queue, Settings())
         self.operators.append(self.watchers)
+        self.scalers = Scalers(self.source, queue, self.metrics)
         self.reconciler = Reconciler(
             self.cluster,
             Observer(self.cluster, rendering, Gateways(self.cluster, rendering, 0)),
             Applier(self.cluster, rendering, lambda _: None),
             self.watchers,
+            self.scalers,
             rendering,
             queue,
             self.metrics,

@@ -23,7 +23,9 @@ from ekiben.operator.metrics import Metrics
 from ekiben.operator.observe import Observer
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.reconcile import Reconciler
+from ekiben.operator.scale.scalers import Scalers
 from ekiben.operator.settings import Settings
+from ekiben.operator.source_kinds import Missing
 
 from .apiserver import ApiServer
 from .client import SimCluster
@@ -88,6 +90,8 @@ class Process:
             Observer(cluster, rendering, Gateways(cluster, rendering, 0)),
             Applier(cluster, rendering, lambda _action: None),
             self.watchers,
+            # The histories follow CPU: nothing asks for counters to scale by.
+            Scalers(Missing("no counters"), self.queue, metrics),
             rendering,
             self.queue,
             metrics,

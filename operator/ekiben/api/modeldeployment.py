@@ -27,8 +27,8 @@ def _deadline_covers_start(self: Spec) -> bool:
     return seconds(self.rollout.progress_deadline) >= seconds(self.model.probes.startup_timeout)
 
 
-# Neither exports a gauge of the requests that are in flight.
-_BLIND = (Runtime.TORCHSERVE, Runtime.TENSORFLOW_SERVING)
+# None of them exports a gauge of all requests that are in flight; Triton's is of those that wait.
+_BLIND = (Runtime.TORCHSERVE, Runtime.TENSORFLOW_SERVING, Runtime.TRITON)
 
 
 def _measurable(self: Spec) -> bool:
@@ -58,11 +58,11 @@ class Spec(Resource):
             _deadline_covers_start,
         ),
         Rule(
-            "!has(self.model.runtime) || !(self.model.runtime in ['torchserve', 'tensorflow-serving'])"
+            "!has(self.model.runtime) || !(self.model.runtime in ['torchserve', 'tensorflow-serving', 'triton'])"
             " || !has(self.scaling) || !has(self.scaling.metrics) || self.scaling.metrics.all(m,"
             " !(m.type in ['concurrency', 'latency']) && (m.type != 'requestRate' || has(m.target)))",
-            "torchserve and tensorflow-serving do not export how many requests are in flight: in scaling.metrics follow "
-            "requestRate with a target, or cpu",
+            "torchserve, tensorflow-serving and triton do not export how many requests are in flight: in "
+            "scaling.metrics follow requestRate with a target, or cpu",
             _measurable,
         ),
     )

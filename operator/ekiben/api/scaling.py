@@ -205,7 +205,8 @@ class Scaling(Resource):
             ".keda",
         ),
         Rule(
-            f"!has(self.behavior) || (!has(self.keda) && (!has(self.metrics) || self.metrics.all(m, m.type in {_OWN})))",
+            "!has(self.behavior) || (!has(self.keda)"
+            f" && (!has(self.metrics) || self.metrics.all(m, m.type in {_OWN})))",
             "scaling.behavior is of the metrics concurrency, requestRate and latency: remove it, or follow one of them",
             lambda self: (
                 self.behavior is None
@@ -213,10 +214,24 @@ class Scaling(Resource):
             ),
             ".behavior",
         ),
+        Rule(
+            "!has(self.minReplicas) || self.minReplicas > 0"
+            f" || (!has(self.keda) && (!has(self.metrics) || self.metrics.all(m, m.type in {_OWN})))",
+            "with scaling.minReplicas 0 replicas follow concurrency, requestRate or latency, since only ekiben can "
+            "wake a model: name one of them in metrics, leave metrics out, or write minReplicas: 1",
+            lambda self: (
+                self.min_replicas != 0
+                or (self.keda is None and all(metric.type not in USED for metric in self.metrics or ()))
+            ),
+            ".minReplicas",
+        ),
+        _duration_rule("idleWindow", "idle_window", "6s", "24h"),
+        _duration_rule("coldStartTimeout", "cold_start_timeout", "1s", "1h"),
     )
 
-    min_replicas: Replicas | None = None
-    """The fewest replicas; 2 by default."""
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """The fewest replicas; 2 by default. 0: none while nobody asks for the model, where the activator is installed; it
+    holds requests until the first replica is ready."""
     max_replicas: Replicas | None = None
     """The most replicas; 10 by default, or minReplicas where that is more. While a rollout runs it holds for both
     revisions together, as long as each may have its minReplicas."""
@@ -225,10 +240,18 @@ class Scaling(Resource):
     by ekiben itself. By default 80 % of the requested CPU; of a model with a GPU, concurrency."""
     behavior: Behavior | None = None
     """How fast replicas follow concurrency, requestRate and latency."""
+    idle_window: Duration | None = None
+    """With minReplicas 0: how long no request comes before the last replica goes, 6s to 24h; 5m by default."""
+    cold_start_timeout: Duration | None = None
+    """With minReplicas 0: how long a request waits for the model to wake, 1s to 1h; 120s by default. `traffic.timeout`
+    counts from the moment when a replica gets it."""
+    queue: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """With minReplicas 0: requests that each activator holds while the model wakes, 100 by default; more are answered
+    with 503 and Retry-After."""
     keda: Keda | None = None
     """Triggers of KEDA instead of metrics."""
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """A fixed count, the field behind `kubectl scale`. Excludes minReplicas, maxReplicas, metrics, behavior and keda."""
+    """A fixed count, the field behind `kubectl scale`. Excludes every other field of the block."""
 
     @property
     def fixed(self) -> int | None:
@@ -237,8 +260,15 @@ class Scaling(Resource):
 
     @property
     def floor(self) -> int:
-        """The fewest replicas of a revision that serves."""
-        return self.replicas if self.replicas is not None else (self.min_replicas or 2)
+        """The fewest replicas of a revision that serves and is awake."""
+        if self.replicas is not None:
+            return self.replicas
+        return 2 if self.min_replicas is None else max(1, self.min_replicas)
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether a revision that nobody asks for needs no replica."""
+        return self.replicas is None and self.min_replicas == 0
 
     @property
     def ceiling(self) -> int:
@@ -251,7 +281,7 @@ class Scaling(Resource):
         """Return what replicas follow, defaults included; `gpu`: replicas ask for one, and its use is no metric."""
         if self.metrics:
             return self.metrics
-        if gpu or self.behavior is not None:
+        if gpu or self.sleeps or self.behavior is not None:
             return [ScalingMetric(type=ScalingMetricType.CONCURRENCY)]
         return [ScalingMetric(type=ScalingMetricType.CPU, target=80)]
 

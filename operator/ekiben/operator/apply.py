@@ -8,10 +8,11 @@ from typing import Any
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError
-from ekiben.objects import autoscaler, deployment, disruption, service
+from ekiben.objects import autoscaler, deployment, disruption, scaled_object, service
 from ekiben.objects.names import child_name
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan
+from ekiben.rollout.capacity import Owner
 from ekiben.rollout.plan import Action
 
 from .repairs import Repairs
@@ -65,12 +66,13 @@ class Applier:
                 await self._ensure_revision(world, action)
             case plan.Scale():
                 await self._scale(world, action)
-            case plan.EnsureAutoscaler():
-                desired = autoscaler.render(world.resource, action.revision, action.min_replicas, action.max_replicas)
-                live = world.autoscalers.get(action.revision)
-                world.autoscalers[action.revision] = await self._writes.ensure(world, kinds.AUTOSCALER, desired, live)
-            case plan.DeleteAutoscaler():
-                await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+            case (
+                plan.EnsureAutoscaler()
+                | plan.DeleteAutoscaler()
+                | plan.EnsureScaledObject()
+                | plan.DeleteScaledObject()
+            ):
+                await self._own(world, action)
             case plan.EnsureDisruptionBudget():
                 desired = disruption.render(world.resource, action.revision)
                 live = world.budgets.get(action.revision)
@@ -86,9 +88,27 @@ class Applier:
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
+                await self._writes.delete(world, kinds.SCALED_OBJECT, world.scaled_objects.pop(action.revision, None))
                 await self._writes.delete(world, kinds.DISRUPTION_BUDGET, world.budgets.pop(action.revision, None))
                 await self._writes.delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
                 await self._writes.delete(world, kinds.SERVICE, world.services.pop(name, None))
+
+    async def _own(self, world: World, action: Owner) -> None:
+        """Say who owns a revision's replicas."""
+        revision = action.revision
+        match action:
+            case plan.EnsureAutoscaler(_, least, most):
+                desired = autoscaler.render(world.resource, revision, least, most)
+                live = world.autoscalers.get(revision)
+                world.autoscalers[revision] = await self._writes.ensure(world, kinds.AUTOSCALER, desired, live)
+            case plan.DeleteAutoscaler():
+                await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(revision, None))
+            case plan.EnsureScaledObject(_, least, most):
+                desired = scaled_object.render(world.resource, revision, least, most)
+                live = world.scaled_objects.get(revision)
+                world.scaled_objects[revision] = await self._writes.ensure(world, kinds.SCALED_OBJECT, desired, live)
+            case plan.DeleteScaledObject():
+                await self._writes.delete(world, kinds.SCALED_OBJECT, world.scaled_objects.pop(revision, None))
 
     async def _ensure_revision(self, world: World, action: plan.EnsureRevision) -> None:
         live = world.deployments.get(action.revision)

@@ -19,6 +19,7 @@ from prometheus_client.exposition import generate_latest
 from ekiben.api.status import Phase, Status
 
 from .queue import Key
+from .scale.series import ScalingSeries
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -63,6 +64,7 @@ class Metrics:
             ["verb", "kind", "code"],
             registry=own,
         )
+        self.scaling = ScalingSeries(own)
         self._phases: dict[Key, Phase] = {}
         self._evidence: dict[Key, set[str]] = {}
 

@@ -27,8 +27,10 @@ from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation,
 
 from .freeze import Freezes
 from .gateways import Gateways
+from .keda import Keda, handing_over
 from .pods import parse_pod, still_runs
 from .policies import Policies
+from .scale.load import Load
 from .traffic import observed
 from .traffic.read import Reader
 from .world import Json, World
@@ -47,10 +49,18 @@ _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 class Observer:
     """Reads what a decision needs."""
 
-    def __init__(self, cluster: Cluster, rendering: Rendering, gateways: Gateways, freeze: str = "") -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        rendering: Rendering,
+        gateways: Gateways,
+        freeze: str = "",
+        keda_triggers: tuple[str, ...] = (),
+    ) -> None:
         self._cluster = cluster
         self._rendering = rendering
         self._traffic = Reader(cluster, gateways)
+        self._keda = Keda(cluster, keda_triggers)
         self._freezes = Freezes(cluster, freeze)
         self.policies = Policies(cluster)
 
@@ -66,8 +76,9 @@ class Observer:
         async def children(kind: kinds.Kind) -> list[Json]:
             return await self._cluster.list(kind, meta.namespace, labels)
 
-        lists, traffic, (rollout, policy_problem), frozen = await asyncio.gather(
+        lists, keda, traffic, (rollout, policy_problem), frozen = await asyncio.gather(
             asyncio.gather(*(children(kind) for kind in _CHILDREN)),
+            self._keda.read(resource),
             self._traffic.read(resource),
             self.policies.read(resource),
             self._freezes.look(meta.namespace),
@@ -79,6 +90,9 @@ class Observer:
             resource=resource,
             deployments=_by_revision(item for item in deployments if is_owned(item, resource)),
             autoscalers=_by_revision(item for item in autoscalers if is_owned(item, resource)),
+            scaled_objects=_by_revision(keda.objects),
+            handing_over=handing_over(resource, keda.objects, autoscalers),
+            keda_problem=keda.problem,
             budgets=_by_revision(item for item in budgets if is_owned(item, resource)),
             services=owned,
             pods=_pods(pods),
@@ -102,9 +116,14 @@ class Observer:
 
 
 def observation(
-    world: World, evidence: Evidence | None, drains: Mapping[str, Drain], problems: tuple[str, ...] = ()
+    world: World,
+    evidence: Evidence | None,
+    drains: Mapping[str, Drain],
+    problems: tuple[str, ...] = (),
+    load: Load | None = None,
 ) -> Observation:
     """Turn what was read into what decide() is told; `problems` are changes of others that could not be put right."""
+    load = load or Load()
     resource = world.resource
     name = resource.metadata.name
     model = resource.spec.model
@@ -117,6 +136,10 @@ def observation(
         gateway_problem=world.gateway_problem,
         evidence=evidence,
         drains=drains,
+        measured=load.measured,
+        total=load.total,
+        sleep=load.sleep.phase.value,
+        scaling_problem=world.keda_problem,
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},
         service=_selected(world),
@@ -131,7 +154,7 @@ def observation(
 
 def _orphans(world: World) -> tuple[str, ...]:
     services = {names.revision_from(world.name, name) for name in world.services} - {None}
-    left = {*world.autoscalers, *world.budgets, *services} - world.deployments.keys()
+    left = {*world.autoscalers, *world.scaled_objects, *world.budgets, *services} - world.deployments.keys()
     return tuple(sorted(filter(None, left)))
 
 
@@ -170,6 +193,8 @@ def _revision(world: World, revision: str) -> Revision:
         ready=len(world.endpoints.get(names.child_name(world.name, revision), ())),
         existing=sum(1 for pod in pods if still_runs(pod)),
         autoscaler=_autoscaler(autoscaler) if autoscaler else None,
+        scaled_object=_bounds_of_keda(world.scaled_objects[revision]) if revision in world.scaled_objects else None,
+        handing_over=revision in world.handing_over,
         budget=revision in world.budgets,
         pods=tuple(parse_pod(pod) for pod in pods if still_runs(pod)),
     )
@@ -182,6 +207,10 @@ def _image(deployment: Json) -> str:
 
 def _autoscaler(item: Json) -> Autoscaler:
     return Autoscaler(int(item["spec"].get("minReplicas") or 1), int(item["spec"]["maxReplicas"]))
+
+
+def _bounds_of_keda(item: Json) -> Autoscaler:
+    return Autoscaler(int(item["spec"].get("minReplicaCount") or 0), int(item["spec"].get("maxReplicaCount") or 0))
 
 
 def _by_revision(items: Iterable[Json]) -> dict[str, Json]:

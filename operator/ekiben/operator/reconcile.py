@@ -26,6 +26,7 @@ from .metrics import Metrics
 from .observe import Observer, observation
 from .patience import Patience
 from .queue import Key, WorkQueue
+from .scale.scalers import Scalers
 from .world import Json, World
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Reconciler:
         observer: Observer,
         applier: Applier,
         watchers: Watchers,
+        scalers: Scalers,
         rendering: Rendering,
         queue: WorkQueue,
         metrics: Metrics,
@@ -52,6 +54,7 @@ class Reconciler:
         self._observer = observer
         self._applier = applier
         self._watchers = watchers
+        self._scalers = scalers
         self._rendering = rendering
         self._queue = queue
         self._metrics = metrics
@@ -118,10 +121,15 @@ class Reconciler:
         try:
             world = await self._observer.read(raw, resource)
             await self._watchers.follow(key, world, self._now())
+            await self._scalers.follow(key, world)
         except ForbiddenError as error:
             raise BlockedError("Forbidden", error.message) from error
         seen = observation(
-            world, self._watchers.evidence(key), self._watchers.drains(key), self._applier.problems(world)
+            world,
+            self._watchers.evidence(key),
+            self._watchers.drains(key),
+            self._applier.problems(world),
+            self._scalers.load(key, world, self._now()),
         )
         plan = decide(seen, self._now())
         first, endings = split(plan.actions)
@@ -155,6 +163,7 @@ class Reconciler:
     async def _forget(self, key: Key) -> None:
         self._patience.forget(key)
         await self._watchers.forget(key)
+        await self._scalers.forget(key)
         self._observer.policies.forget(key)
         self._queue.forget(key)
         self._metrics.forget(key)

@@ -29,6 +29,7 @@ from .metrics import Metrics
 from .observe import Observer
 from .queue import WorkQueue
 from .reconcile import Reconciler
+from .scale.scalers import Scalers
 from .settings import Settings
 from .sources import Sources
 
@@ -87,12 +88,20 @@ async def _lead(
     except (ValueError, OSError) as unusable:
         raise StartError(f"The settings of Prometheus or of the queries cannot be used: {unusable}") from unusable
     watchers = Watchers(sources, state.queue, settings)
-    observer = Observer(cluster, rendering, gateways, settings.freeze)
+    scalers = Scalers(
+        sources.pods,
+        state.queue,
+        state.metrics,
+        tick=settings.tick,
+        tick_many_pods=settings.tick_many_pods,
+    )
+    observer = Observer(cluster, rendering, gateways, settings.freeze, settings.keda_triggers)
     reconciler = Reconciler(
         cluster,
         observer,
         Applier(cluster, rendering, lambda action: state.metrics.writes.labels(action).inc()),
         watchers,
+        scalers,
         rendering,
         state.queue,
         state.metrics,
@@ -103,6 +112,7 @@ async def _lead(
 
     async def stopping() -> None:
         stop.set()  # kopf otherwise waits five seconds for its own task that waits for this flag
+        await scalers.close()
         await watchers.close()
 
     registry = handlers.registry(state.queue, source, state, observer.policies, stopping)
@@ -129,6 +139,7 @@ async def _lead(
         stop.set()
         await asyncio.wait([watching], timeout=_STOP_SECONDS)
         await _cancel([watching])
+        await scalers.close()
         await watchers.close()
     for task in done:
         error = task.exception()

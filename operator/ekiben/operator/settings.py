@@ -75,6 +75,9 @@ class Settings(BaseModel):
     """Seconds between two looks at the pods' counters while a canary has traffic."""
     tick_many_pods: Annotated[float, Field(ge=0.2, le=60)] = 5.0
     """The same above 50 pods, so that scraping stays a small part of their work."""
+    keda_triggers: tuple[Annotated[str, Field(pattern=r"^[a-z][-a-z0-9]{0,62}$")], ...] = ()
+    """Types of KEDA's triggers that spec.scaling.keda may name, separated by commas, such as cron; none by default. A
+    trigger may ask any address that its author writes: list only types for which that does not matter."""
     freeze: Annotated[str, Field(max_length=500)] = ""
     """Why nothing may move, such as "change freeze until 2 January": while it is set, no rollout begins or goes on, and
     traffic stays as it is. Empty: not frozen."""
@@ -117,7 +120,7 @@ class Settings(BaseModel):
             raise ValueError(f"only {', '.join(f'{{{one}}}' for one in known)} may stand in braces") from error
         return value
 
-    @field_validator("namespaces", mode="before")
+    @field_validator("namespaces", "keda_triggers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -52,6 +52,11 @@ class Sources:
         kind = EvidenceSource(self._settings.evidence_source) if wanted is EvidenceSource.AUTO else wanted
         return Counted(self._open(kind, world, revisions), self._metrics)
 
+    @property
+    def pods(self) -> Source:
+        """Asks the pods themselves; scaling cannot wait for what another keeps."""
+        return Counted(self._pods, self._metrics)
+
     def query(self, name: str) -> tuple[QueryReader, Query] | None:
         """Return what reads a business metric, anew for each rollout; None where nobody has defined it."""
         query = self._queries.get(name)

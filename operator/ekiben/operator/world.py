@@ -25,6 +25,11 @@ class World:
     resource: ModelDeployment
     deployments: dict[str, Json] = field(default_factory=dict)
     autoscalers: dict[str, Json] = field(default_factory=dict)
+    scaled_objects: dict[str, Json] = field(default_factory=dict)
+    handing_over: frozenset[str] = frozenset()
+    """Revisions whose replicas KEDA, or an autoscaler of its, still owns although its object is going."""
+    keda_problem: str = ""
+    """Why spec.scaling.keda cannot be carried out."""
     budgets: dict[str, Json] = field(default_factory=dict)
     services: dict[str, Json] = field(default_factory=dict)
     pods: dict[str, list[Json]] = field(default_factory=dict)

@@ -1,25 +1,31 @@
-"""How many replicas a share of the traffic needs."""
+"""How many replicas a share of the traffic needs, and who writes them."""
 
 from __future__ import annotations
 
 import math
 
+from ekiben.api.base import seconds
 from ekiben.api.rollout import Shadow, Strategy
-from ekiben.api.scaling import Scaling
+from ekiben.api.scaling import Writer
 from ekiben.api.status import RevisionStatus, RolloutStatus
+from ekiben.scaling import Shares
 
+from . import limits, times
 from .draft import Draft
 from .observation import Revision
 from .plan import (
     DeleteAutoscaler,
     DeleteDisruptionBudget,
+    DeleteScaledObject,
     EnsureAutoscaler,
     EnsureDisruptionBudget,
+    EnsureScaledObject,
     Scale,
 )
 
 _HALF = 50
-Kept = EnsureAutoscaler | DeleteAutoscaler | EnsureDisruptionBudget | DeleteDisruptionBudget | Scale
+Owner = EnsureAutoscaler | DeleteAutoscaler | EnsureScaledObject | DeleteScaledObject
+Kept = Owner | EnsureDisruptionBudget | DeleteDisruptionBudget | Scale
 
 
 def fair(weight: int, total: int) -> int:
@@ -37,36 +43,90 @@ def fair(weight: int, total: int) -> int:
 
 def step_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     """Return the ready replicas that the present step, or the shadow, needs."""
-    serving, policy = draft.revision(stable.revision), draft.policy
+    asked = _asked(draft, running, stable)
+    shares = limits.shares(draft, asked)
+    return asked if shares is None else max(1, shares.canary)
+
+
+def no_room(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> str:
+    """Return why the canary does not get the pods for the share of its step; empty where it does."""
+    shares = limits.shares(draft, _asked(draft, running, stable))
+    needed = limits.need(draft, running.revision, _share(draft, running))
+    return limits.no_room(draft) if shares is not None and needed is not None and shares.canary < needed else ""
+
+
+def _asked(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
+    """Return what the canary is to have: pods as busy as the stable's, and enough for its share of the load."""
+    serving, weight = draft.revision(stable.revision), _share(draft, running)
     total = max(serving.wanted if serving else 0, draft.observation.resource.spec.scaling.floor)
+    enough = limits.need(draft, running.revision, weight) or 0
+    if draft.policy.strategy is Strategy.SHADOW:
+        return max(1, math.ceil(total * weight / 100), enough)
+    return max(fair(weight, total), enough)
+
+
+def shares(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> Shares | None:
+    """Return who gets how many replicas in the present state; None where nobody knows the load."""
+    if running.state in ("Starting", "Step", "Shadow") and draft.policy.strategy is not Strategy.BLUE_GREEN:
+        return limits.shares(draft, _asked(draft, running, stable))
+    if running.state in ("Starting", "Preview", "Promoting"):
+        return limits.shares(draft, promotion_need(draft, running, stable))
+    canary = draft.revision(running.revision)
+    return limits.shares(draft, canary.wanted if canary is not None else 0)
+
+
+def _share(draft: Draft, running: RolloutStatus) -> int:
+    policy = draft.policy
     if policy.strategy is Strategy.SHADOW:
-        return max(1, math.ceil(total * (policy.shadow or Shadow()).percent / 100))
-    return fair(policy.steps[min(running.step, len(policy.steps) - 1)].weight, total)
+        return (policy.shadow or Shadow()).percent
+    return policy.steps[min(running.step, len(policy.steps) - 1)].weight
+
+
+def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
+    """Return the ready replicas with which the canary may take over all requests."""
+    scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
+    kept = draft.revision(running.revision)
+    if running.reason == "BakeFailed" and kept is not None:
+        # What was kept for an instant way back is what there is: waiting for more would prolong the failure.
+        return max(1, min(scaling.floor, kept.wanted)) if scaling.floor else 0
+    if down(draft, stable):
+        # Every request fails: the capacity that was needed before must not keep what is ready from helping.
+        late = times.since(running.waiting_since, draft.now) >= seconds(draft.policy.progress_deadline)
+        return 1 if late or running.reason == "StableUnavailable" else scaling.floor
+    if scaling.fixed is not None:
+        return scaling.floor
+    measured = limits.whole(draft, running.revision)
+    if measured is not None:
+        return max(scaling.floor, measured)
+    return max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
 
 
 def down(draft: Draft, stable: RevisionStatus) -> bool:
     """Return whether the stable revision should have ready replicas and has none."""
+    if draft.observation.sleep != "awake":
+        return False
     return draft.observation.resource.spec.scaling.floor > 0 and draft.ready(stable.revision) == 0
 
 
-def hold(
-    revision: Revision | None, name: str, scaling: Scaling, least: int, most: int | None = None
-) -> tuple[Kept, ...]:
+def hold(draft: Draft, name: str, least: int, most: int | None = None) -> tuple[Kept, ...]:
     """Return the actions that keep at least `least` replicas of a revision that serves, and at most `most`.
 
-    With a fixed count, ekiben owns the replicas; otherwise the autoscaler does, and the first step up to its minimum
-    is taken for it, because its own next look may be 15 s away. Without `most` it may go up to what the spec allows.
+    Exactly one owns the replicas: whoever else did is gone before the new one writes. An autoscaler has the first step
+    up to its minimum taken for it, because its own next look may be 15 s away. Without `most` it may go up to what the
+    spec allows.
     """
-    wanted = revision.wanted if revision else None
-    actions: list[Kept] = []
-    if scaling.fixed is None:
-        actions.append(EnsureAutoscaler(name, max(1, least), max(least, scaling.ceiling if most is None else most, 1)))
-    elif revision is not None and revision.autoscaler is not None:
-        actions.append(DeleteAutoscaler(name))
-    if wanted is not None and (wanted < least or (scaling.fixed is not None and wanted != least)):
-        actions.append(Scale(name, least))
-    shrinks = scaling.fixed is not None
-    size = least if shrinks or wanted is None else max(wanted, least)
+    scaling, revision = draft.observation.resource.spec.scaling, draft.revision(name)
+    writer = draft.observation.resource.spec.writer
+    highest = max(least, scaling.ceiling if most is None else most, 1)
+    actions: list[Kept] = [*_released(revision, writer)]
+    handing_over = revision is not None and revision.handing_over
+    if writer is Writer.AUTOSCALER and not handing_over:
+        actions.append(EnsureAutoscaler(name, max(1, least), highest))
+    elif writer is Writer.KEDA and not handing_over and not draft.observation.scaling_problem:
+        actions.append(EnsureScaledObject(name, max(1, least), highest))
+    size = _size(draft, revision, writer, least, highest)
+    if revision is not None and revision.wanted != size:
+        actions.append(Scale(name, size))
     if size > 1:
         actions.append(EnsureDisruptionBudget(name))
     elif revision is not None and revision.budget:
@@ -74,13 +134,36 @@ def hold(
     return tuple(actions)
 
 
+def _size(draft: Draft, revision: Revision | None, writer: Writer, least: int, most: int) -> int:
+    """Return the replicas that ekiben writes; of what somebody else owns, only those that are missing."""
+    if revision is None or writer is Writer.FIXED:
+        return least
+    measured = draft.observation.measured.get(revision.name)
+    if writer is not Writer.EKIBEN or revision.handing_over or measured is None or measured.wanted is None:
+        return max(revision.wanted, least)
+    return min(max(measured.wanted, least), most)
+
+
+def _released(revision: Revision | None, writer: Writer) -> tuple[Owner, ...]:
+    """Return the actions that end what owned the replicas before."""
+    actions: list[Owner] = []
+    if revision is not None and revision.autoscaler is not None and writer is not Writer.AUTOSCALER:
+        actions.append(DeleteAutoscaler(revision.name))
+    if revision is not None and revision.scaled_object is not None and writer is not Writer.KEDA:
+        actions.append(DeleteScaledObject(revision.name))
+    return tuple(actions)
+
+
+def released(revision: Revision) -> tuple[Owner, ...]:
+    """Return the actions after which nobody but ekiben changes a revision's replicas."""
+    return _released(revision, Writer.FIXED)
+
+
 def retire(revision: Revision | None) -> tuple[Kept, ...]:
     """Return the actions that end a revision's pods: its autoscaler first, which would bring them back."""
     if revision is None:
         return ()
-    actions: list[Kept] = []
-    if revision.autoscaler is not None:
-        actions.append(DeleteAutoscaler(revision.name))
+    actions: list[Kept] = [*released(revision)]
     if revision.budget:
         actions.append(DeleteDisruptionBudget(revision.name))
     if revision.wanted > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import Condition, Phase
 
-from . import features, summary, times
+from . import features, replicas, summary, times
 from .draft import Draft
 
 _Answer = tuple[bool | None, str, str]
@@ -27,6 +27,8 @@ def write(draft: Draft) -> None:
         "PolicyUsable": _policy_usable(draft),
         "TrafficFeatureUnsupported": _unsupported(draft),
         "Drifted": _drifted(draft),
+        "ScalingActive": replicas.followed(draft),
+        "Scheduled": replicas.placed(draft),
     }
     known = {one.type: one for one in draft.observation.resource.status.conditions}
     draft.update(conditions=[_condition(draft, name, answer, known.get(name)) for name, answer in answers.items()])

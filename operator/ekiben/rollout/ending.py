@@ -5,10 +5,10 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, draining, history, pins, routing, times, waiting
+from . import capacity, draining, history, limits, pins, promotion, routing, times, waiting
 from .draft import Draft
 from .observation import Revision
-from .plan import DeleteAutoscaler, EnsureRevision, EnsureStableService, SetWeights
+from .plan import EnsureRevision, EnsureStableService, SetWeights
 
 # What serves was left for an earlier revision: the outcome is its own, and it does not stay up for a bake.
 _LEFT = {"Undo": "Undone", "BakeFailed": "RolledBack"}
@@ -33,22 +33,6 @@ def begin_promotion(draft: Draft, reason: str, message: str, *, direct: bool = F
     draft.look_in(0)
 
 
-def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
-    """Return the ready replicas with which the canary may take over all requests."""
-    scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
-    kept = draft.revision(running.revision)
-    if running.reason == "BakeFailed" and kept is not None:
-        # What was kept for an instant way back is what there is: waiting for more would prolong the failure.
-        return max(1, min(scaling.floor, kept.wanted)) if scaling.floor else 0
-    if capacity.down(draft, stable):
-        # Every request fails: the capacity that was needed before must not keep what is ready from helping.
-        late = times.since(running.waiting_since, draft.now) >= seconds(draft.policy.progress_deadline)
-        return 1 if late or running.reason == "StableUnavailable" else scaling.floor
-    if scaling.fixed is not None:
-        return scaling.floor
-    return max(scaling.floor, running.stable_floor, serving.wanted if serving else 0)
-
-
 def promote(draft: Draft) -> None:
     """Give the canary all requests once it has the capacity, drain the former revision, and finish."""
     running, canary, stable = draft.status.rollout, draft.status.canary, draft.status.stable
@@ -56,9 +40,12 @@ def promote(draft: Draft) -> None:
         return
     scaling = draft.observation.resource.spec.scaling
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
-    need = promotion_need(draft, running, stable)
+    need = capacity.promotion_need(draft, running, stable)
+    if promotion.in_parts(draft, running, canary, stable, need):
+        return
+    least = max(need, scaling.floor, limits.whole(draft, canary.revision) or 0)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(revision, canary.revision, scaling, max(need, scaling.floor)))
+    draft.act(*capacity.hold(draft, canary.revision, least))
     ready = revision.ready if revision else 0
     if canary.weight != 100 and ready < need:
         if ready == 0 and canary.weight > 0 and not capacity.down(draft, stable):
@@ -109,8 +96,8 @@ def _hand_over(draft: Draft) -> None:
     if not draining.done(draft, stable.revision):
         return
     retired = draft.revision(stable.revision)
-    if retired is not None and retired.autoscaler is not None:
-        draft.act(DeleteAutoscaler(stable.revision))
+    if retired is not None:
+        draft.act(*capacity.released(retired))
     finish(draft)
 
 
@@ -160,8 +147,8 @@ def roll_back(draft: Draft) -> None:
         return
     revision = draft.revision(canary.revision)
     draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
-    if revision is not None and revision.autoscaler is not None:
-        draft.act(DeleteAutoscaler(canary.revision))
+    if revision is not None:
+        draft.act(*capacity.released(revision))
     draft.update_canary(weight=0)
     if running.traffic_since is not None or _may_be_served(draft, running, revision):
         if not acknowledged(draft, 0):

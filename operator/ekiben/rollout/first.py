@@ -25,7 +25,7 @@ def run(draft: Draft) -> None:
         return
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, floor))
     revision = draft.revision(canary.revision)
-    draft.act(*capacity.hold(revision, canary.revision, draft.observation.resource.spec.scaling, floor))
+    draft.act(*capacity.hold(draft, canary.revision, floor))
     ready = revision.ready if revision else 0
     late = _late(draft)
     if ready >= floor or (late and ready > 0):

@@ -22,7 +22,7 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     kept = revision.autoscaler.min_replicas if revision is not None and revision.autoscaler is not None else 0
     least = max(scaling.floor, kept) if scaling.fixed is None else scaling.floor
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, least))
-    draft.act(*capacity.hold(revision, canary.revision, scaling, least))
+    draft.act(*capacity.hold(draft, canary.revision, least))
     draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
     draft.look_in(5)
     if _enough(draft, running, stable, draft.ready(canary.revision)):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence
+from ekiben.scaling import Total
 
 Feature = Literal["RequestMirror", "PercentageMirror", "PathRewrite", "RequestTimeout", "Weights"]
 VerdictName = Literal["Unknown", "Regressed", "NotWorse"]
@@ -67,6 +68,10 @@ class Revision:
     existing: int = 0
     """Pods that have not gone yet, terminating ones included."""
     autoscaler: Autoscaler | None = None
+    scaled_object: Autoscaler | None = None
+    """KEDA's, with the bounds that it has."""
+    handing_over: bool = False
+    """KEDA, or somebody else's autoscaler, still owns the replicas although its object is going."""
     budget: bool = False
     """It has a PodDisruptionBudget."""
     pods: tuple[Pod, ...] = ()
@@ -137,6 +142,27 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What is known about the load of one revision, and what it asks for."""
+
+    wanted: int | None = None
+    """Replicas that it is to have; None where whoever owns them says so, or nobody knows: then they stay."""
+    load: float | None = None
+    capacity: float | None = None
+    """What one replica is given."""
+    unit: str = ""
+    """Of both, such as "requests at once"."""
+    reason: str = ""
+    """Why so many are wanted, in one word."""
+    message: str = ""
+    """The same in plain English; of what cannot be followed, why."""
+    problem: bool = False
+    """Nothing could be read, or the autoscaler says that it cannot work."""
+    learned: str = ""
+    """What the scaler has learned about one replica, to be kept in status."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that a decision rests on."""
 
@@ -153,6 +179,14 @@ class Observation:
     """Why no route can be attached, in plain English; empty when there is a Gateway."""
     evidence: Evidence | None = None
     drains: Mapping[str, Drain] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    """Revision name -> its load."""
+    total: Total | None = None
+    """The load of all revisions together; None where nobody has measured it."""
+    scaling_problem: str = ""
+    """Why what spec.scaling asks for cannot be had in this cluster; then replicas stay. Empty where it can."""
+    sleep: Literal["awake", "asleep", "waking"] = "awake"
+    """At minReplicas 0: whether the stable revision is to have pods, and has some."""
     url: str | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
     """Revision name -> label selector of its pods, for the /scale subresource."""

@@ -45,6 +45,22 @@ class DeleteAutoscaler:
 
 
 @dataclass(frozen=True)
+class EnsureScaledObject:
+    """KEDA owns the revision's replicas within these bounds, by the triggers of the spec."""
+
+    revision: str
+    min_replicas: int
+    max_replicas: int
+
+
+@dataclass(frozen=True)
+class DeleteScaledObject:
+    """KEDA does not own the revision's replicas."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
 class SetWeights:
     """The route sends this share of the requests to each revision: (revision, per cent), the stable one first."""
 
@@ -88,6 +104,8 @@ Action = (
     | Scale
     | EnsureAutoscaler
     | DeleteAutoscaler
+    | EnsureScaledObject
+    | DeleteScaledObject
     | EnsureDisruptionBudget
     | DeleteDisruptionBudget
     | SetWeights

@@ -72,7 +72,9 @@ def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
         draft.look_in(2)
         return
     revision = draft.revision(canary.revision)
-    draft.act(*capacity.hold(revision, canary.revision, scaling, scaling.floor))
+    # What serves nobody yet was measured by nobody: it begins with what the former revision had.
+    least = max(scaling.floor, running.stable_floor if scaling.fixed is None else 0)
+    draft.act(*capacity.hold(draft, canary.revision, least))
     if running.waiting_since is None:
         draft.update_rollout(waiting_since=times.text(draft.now))
     if draft.ready(canary.revision) >= scaling.floor and revision is not None:
@@ -103,7 +105,7 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
         draft.look_in(2)
         return
     least = max(scaling.floor, running.stable_floor if running and scaling.fixed is None else 0)
-    draft.act(*capacity.hold(draft.revision(stable.revision), stable.revision, scaling, least))
+    draft.act(*capacity.hold(draft, stable.revision, least))
     # A third revision may be the cure for a stable one that does not come back.
     if draft.ready(stable.revision) >= scaling.floor or draft.target.revision not in (canary.revision, stable.revision):
         ending.rolled_back(draft)

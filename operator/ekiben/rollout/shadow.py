@@ -43,8 +43,7 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
 
 def _keep(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> int:
     need = capacity.step_need(draft, running, stable)
-    scaling = draft.observation.resource.spec.scaling
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(draft.revision(canary.revision), canary.revision, scaling, need))
+    draft.act(*capacity.hold(draft, canary.revision, need))
     draft.act(EnsureStableService(stable.revision))
     return need

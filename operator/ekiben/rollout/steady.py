@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from . import capacity, proven, rest, routing, times
+from ekiben.api.status import RevisionStatus, RolloutStatus
+
+from . import capacity, limits, proven, rest, routing, times
 from .draft import Draft
 from .observation import Revision
-from .plan import DeleteAutoscaler, DeleteRevision, EnsureRevision, EnsureStableService
+from .plan import DeleteRevision, EnsureRevision, EnsureStableService
 
 
 def keep_stable(draft: Draft) -> None:
-    """Keep the stable revision's objects and, while a rollout runs, the replicas it had at the beginning."""
+    """Keep the stable revision's objects and, while a rollout runs, the replicas that all requests need.
+
+    Where nobody has measured the load, these are the replicas that it had at the beginning.
+    """
     stable = draft.status.stable
     if stable is None:
         return
     scaling = draft.observation.resource.spec.scaling
     running = draft.status.rollout
     least = scaling.floor
+    most = None
     if running is not None and scaling.fixed is None:
-        least = max(least, running.stable_floor)
+        least, most = _in_rollout(draft, running, stable)
     draft.act(EnsureRevision(stable.revision, stable.number, stable.model, least))
-    draft.act(*capacity.hold(draft.revision(stable.revision), stable.revision, scaling, least))
+    draft.act(*capacity.hold(draft, stable.revision, least, most))
+
+
+def _in_rollout(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> tuple[int, int | None]:
+    """Return the least and the most replicas of the stable revision while another one takes part."""
+    shares = capacity.shares(draft, running, stable)
+    floor = draft.observation.resource.spec.scaling.floor
+    if shares is None:
+        return max(floor, running.stable_floor), None
+    return max(1, shares.stable), max(1, limits.most(draft) - shares.canary)
 
 
 def route(draft: Draft) -> None:
@@ -81,9 +96,9 @@ def _end_bake(draft: Draft) -> None:
         draft.update(former=None, former_until=None)
         return
     revision = draft.revision(former.revision)
-    if revision is not None and revision.autoscaler is not None:
-        # Without traffic it would scale down what the bake keeps for an instant way back.
-        draft.act(DeleteAutoscaler(former.revision))
+    if revision is not None:
+        # Without traffic its autoscaler would scale down what the bake keeps for an instant way back.
+        draft.act(*capacity.released(revision))
     until = draft.status.former_until
     left = times.moment(until) - draft.now if until else 0.0
     if left > 0 and draft.status.rollout is None and not rest.needed(draft):

@@ -6,7 +6,7 @@ from ekiben.api.base import seconds
 from ekiben.api.rollout import BlueGreen, Rollout, Shadow
 from ekiben.api.status import Phase, RevisionStatus, RolloutStatus, VerdictStatus
 
-from . import capacity, times
+from . import capacity, scaled, times
 from .draft import Draft
 
 # The state of the analysis is written with every decision, and at most this often otherwise.
@@ -31,6 +31,7 @@ def write(draft: Draft) -> None:
     stable = draft.status.stable
     if stable is not None:
         draft.update(replicas=stable.replicas, selector=observation.selector.get(stable.revision, ""))
+    scaled.write(draft)
     _write_evidence(draft)
 
 

@@ -163,7 +163,7 @@ def _has_its_pods(draft: Draft, running: RolloutStatus, stable: RevisionStatus) 
 
 def _need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     if running.state == "Promoting" or draft.policy.strategy is Strategy.BLUE_GREEN:
-        return ending.promotion_need(draft, running, stable)
+        return capacity.promotion_need(draft, running, stable)
     return capacity.step_need(draft, running, stable)
 
 

@@ -9,11 +9,13 @@ from .sample import Pod, Reading, Sample
 from .shares import Shares, Wish, divide, needed, reachable
 from .state import State, StateError, initial, learned_from_json, learned_to_json
 from .step import step
+from .total import Followed, Total, Used
 from .zero import Phase, awake, idle
 
 __all__ = [
     "Config",
     "Decision",
+    "Followed",
     "Kind",
     "Learned",
     "Metric",
@@ -28,6 +30,8 @@ __all__ = [
     "Split",
     "State",
     "StateError",
+    "Total",
+    "Used",
     "Wish",
     "awake",
     "divide",

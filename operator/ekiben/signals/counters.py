@@ -48,6 +48,8 @@ class PodCounters:
     """Upper bounds of the buckets in seconds, rising, the infinite one left out."""
     in_flight: int = 0
     """Requests being worked on."""
+    in_flight_known: bool = True
+    """False where the pod has answered requests and exports no gauge of those being worked on."""
     rejected: int = 0
     """Answers of the 4xx class, but 429."""
     at: float | None = None

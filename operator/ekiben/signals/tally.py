@@ -24,6 +24,8 @@ class _Sums:
     errors: float = 0
     rejected: float = 0
     in_flight: float = 0
+    gauge: bool = False
+    """There is a series of the requests in flight."""
     upto: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     """Upper bound -> answers that took at most so long."""
 
@@ -31,6 +33,7 @@ class _Sums:
         """Add one sample."""
         if slot.in_flight:
             self.in_flight += value
+            self.gauge = True
             return
         if value < 0:
             raise MetricsError(Trouble.MALFORMED, f"a counter is below zero: {value:g}")
@@ -54,6 +57,7 @@ class _Sums:
             bounds=tuple(sorted(bound for bound in self.upto if bound < inf)),
             # A worker that was killed can leave the sum of the gauges below zero.
             in_flight=max(0, round(self.in_flight)),
+            in_flight_known=self.gauge or self.requests == 0,
             at=at,
         )
 

@@ -1,0 +1,50 @@
+"""Two conditions about replicas: whether they follow the load, and whether the scheduler finds nodes for them."""
+
+from __future__ import annotations
+
+from ekiben.api.scaling import Writer
+
+from .draft import Draft
+from .observation import Pod
+
+_MAXIMUM = ("Maximum", "TooManyReplicas")
+_Answer = tuple[bool | None, str, str]
+
+
+def followed(draft: Draft) -> _Answer:
+    """Answer whether replicas follow what spec.scaling says."""
+    observation, stable = draft.observation, draft.status.stable
+    writer = observation.resource.spec.writer
+    if observation.scaling_problem:
+        return False, "NotPossible", observation.scaling_problem
+    if writer is Writer.FIXED:
+        return False, "Fixed", "scaling.replicas is a fixed count"
+    if any(revision.handing_over for revision in observation.revisions.values()):
+        return None, "HandingOver", "KEDA still owns the replicas, its autoscaler is going: until it has, they stay"
+    measured = observation.measured.get(stable.revision) if stable is not None else None
+    if writer is Writer.KEDA:
+        return True, "Keda", "KEDA follows its triggers"
+    if measured is None:
+        return None, "NotMeasured", "nothing has been measured yet"
+    if measured.problem:
+        return False, measured.reason, measured.message
+    if measured.reason in _MAXIMUM:
+        return True, "AtMaximum", measured.message
+    return True, "Following", f"by the {writer.value}" if writer is Writer.AUTOSCALER else "by ekiben"
+
+
+def placed(draft: Draft) -> _Answer:
+    """Answer whether every pod of the revisions that take part has a node, in the scheduler's words."""
+    status = draft.status
+    names = [one.revision for one in (status.stable, status.canary) if one is not None]
+    revisions = [found for name in names if (found := draft.revision(name)) is not None]
+    waiting = [pod for revision in revisions for pod in revision.pods if pod.unschedulable and not pod.terminating]
+    if not waiting:
+        return True, "Placed", ""
+    return False, "Unschedulable", _said(waiting)
+
+
+def _said(waiting: list[Pod]) -> str:
+    first, others = waiting[0], len(waiting) - 1
+    who = f"pod {first.name} finds" if not others else f"pod {first.name} and {others} more find"
+    return f"{who} no node: {first.unschedulable[:600]}"

@@ -1,0 +1,188 @@
+"""ekiben's own loop in the operator: load -> replicas, through the reconcile loop, and nobody else's writes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from tests.operator.conftest import KEY
+from tests.operator.senses import SensingWorld
+
+from ekiben.cluster import kinds
+from ekiben.operator.scale.loop import Loop
+from ekiben.signals.counters import MetricsError, PodCounters, Trouble
+
+METRICS = [{"type": "concurrency", "target": 4}]
+SCALING = {"metrics": METRICS, "minReplicas": 2, "maxReplicas": 20}
+
+
+async def _never(*_):
+    pass
+
+
+class Loaded(SensingWorld):
+    """Pods that share a load of so many requests a second, each of which takes 1 s."""
+
+    load = 0
+
+    def pods(self):
+        return sorted(
+            item["metadata"]["uid"]
+            for (kind, _, _), item in self.cluster.objects.items()
+            if kind == "Pod" and "uid" in item["metadata"]
+        )
+
+    def _ready(self, namespace, name, deployment):
+        super()._ready(namespace, name, deployment)
+        wanted = {f"{name}-{number}" for number in range(deployment["spec"]["replicas"])}
+        for kind, where, pod in list(self.cluster.objects):
+            if kind == "Pod" and pod.rpartition("-")[0] == name and pod not in wanted:
+                del self.cluster.objects[kind, where, pod]
+
+    async def second(self, look=True):
+        pods = self.pods()
+        for place, pod in enumerate(pods):
+            share, rest = divmod(self.load, len(pods))
+            old = self.source.pods.get(pod, PodCounters())
+            done = old.requests + old.in_flight
+            self.source.pods[pod] = replace(old, requests=done, in_flight=share + (place < rest))
+        loop = self.scalers._loops.get(KEY)
+        if loop is not None:
+            await loop.tick(self.now)
+        await super().second()
+        if look:
+            await self.reconciler.look(KEY)
+        self.controllers()
+        self.now += 1
+
+    async def run(self, seconds):
+        for _ in range(seconds):
+            await self.second()
+
+    @property
+    def deployed(self):
+        return {
+            name: item["spec"]["replicas"]
+            for (kind, _, name), item in self.cluster.objects.items()
+            if kind == "Deployment"
+        }
+
+    @property
+    def replicas(self):
+        [replicas] = self.deployed.values()
+        return replicas
+
+    @property
+    def scaling(self):
+        return self.status["scaling"]["revisions"][0]
+
+
+@pytest.fixture
+async def world(monkeypatch):
+    monkeypatch.setattr(Loop, "run", _never)
+    world = Loaded(monkeypatch)
+    yield world
+    await world.scalers.close()
+    for watchers in world.operators:
+        await watchers.close()
+
+
+async def test_replicas_follow_concurrency_and_status_says_why(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 8
+    await world.run(10)
+    assert world.replicas == 2
+    world.load = 40
+    await world.run(3)
+    assert world.replicas >= 8
+    await world.run(10)
+    assert (world.scaling["writer"], world.scaling["desired"]) == ("ekiben", world.replicas)
+    assert world.scaling["reason"] in ("Panic", "LoadRose", "LoadWillRise")
+    assert "requests at once" in world.scaling["message"]
+    assert world.scaling["capacity"] == 4
+    assert world.status["scaling"]["follows"] == "2 to 20 replicas by concurrency, 4 requests at once a replica"
+    assert not [key for key in world.cluster.objects if key[0] == "HorizontalPodAutoscaler"]
+    text = world.metrics.exposition().decode()
+    assert 'ekiben_scaling_decisions_total{direction="up"' in text
+    assert 'ekiben_scaling_capacity{name="iris",namespace="shop",role="stable"} 4.0' in text
+
+
+async def test_replicas_go_when_fewer_were_enough_for_long_and_not_before(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 40
+    await world.run(20)
+    high = world.replicas
+    world.load = 4
+    await world.run(60)
+    assert world.replicas == high
+    await world.run(300)
+    assert world.replicas == 2
+
+
+async def test_a_restart_of_the_operator_scales_nothing_down(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 40
+    await world.run(20)
+    high = world.replicas
+    assert json.loads(world.scaling["learned"])["version"] == 1
+    world.load = 4
+    for _ in range(5):
+        await world.scalers.close()
+        world.start()
+        await world.run(30)
+        assert world.replicas == high
+
+
+async def test_counters_that_cannot_be_read_change_nothing_and_are_told(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 40
+    await world.run(20)
+    high = world.replicas
+    world.source.down = True
+    await world.run(400)
+    assert world.replicas == high
+    assert world.condition("ScalingActive")["status"] == "False"
+    assert "could be read" in world.condition("ScalingActive")["message"]
+
+
+async def test_the_metric_changes_hands_without_two_owners_and_without_a_fall(world):
+    world.apply()
+    await world.settle()
+    [autoscaler] = [key for key in world.cluster.objects if key[0] == "HorizontalPodAutoscaler"]
+    [name] = world.deployed
+    deployment = world.cluster.objects["Deployment", "shop", name]
+    world.cluster.put(kinds.DEPLOYMENT, {**deployment, "spec": {**deployment["spec"], "replicas": 7}})
+    world.controllers()
+    world.apply(scaling=SCALING)
+    world.cluster.writes.clear()
+    await world.run(100)
+    assert autoscaler not in world.cluster.objects
+    assert world.replicas == 7, "nobody knows yet whether fewer are enough"
+    assert not [write for write in world.cluster.writes if write.startswith("scale")]
+    world.apply(scaling={"metrics": [{"type": "cpu", "target": 80}]})
+    await world.run(3)
+    assert autoscaler in world.cluster.objects
+    assert world.replicas == 7
+    assert KEY not in world.scalers._loops
+    assert world.scaling["writer"] == "HorizontalPodAutoscaler"
+
+
+async def test_one_pod_that_cannot_be_read_keeps_what_it_may_need(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 40
+    await world.run(20)
+    high = world.replicas
+    blind = world.pods()[0]
+    read = world.source.read
+
+    async def half_blind(targets, timeout):  # noqa: ASYNC109
+        found = dict(await read(targets, timeout))
+        return {**found, blind: MetricsError(Trouble.TIMEOUT, "late")}
+
+    world.source.read = half_blind
+    await world.run(60)
+    assert world.replicas >= high - 1
