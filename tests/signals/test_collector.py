@@ -340,7 +340,7 @@ async def test_a_runtime_without_histogram_leaves_latency_out(world):
     world.latency = False
     drive = await started(world)
     await drive.tick(100, canary={"fine": 5})
-    assert [metric.name for metric in drive.evidence().metrics] == ["errors"]
+    assert [metric.name for metric in drive.evidence().metrics] == ["errors", "rejected"]
     assert "latency: left out" in drive.evidence().message
 
 

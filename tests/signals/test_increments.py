@@ -100,4 +100,4 @@ def test_arms_with_different_bounds_are_compared_on_the_common_ones(hist):
 
 def test_in_flight_is_no_counter():
     counters = PodCounters(4, 0, in_flight=3)
-    assert increment(counters, replace(counters, in_flight=0)).counts == Counts()
+    assert increment(counters, replace(counters, in_flight=0)).counts == Counts(pending=-3)

@@ -3,8 +3,9 @@
 from .block import POOLED, Block, BlockError, Counts, Table
 from .config import Config
 from .histogram import Histogram, quantile
+from .metric import LatencyMode
 from .settle import settle_seconds
-from .state import LatencyMode, State, StateError
+from .state import State, StateError
 from .step import initial, step
 from .verdict import Kind, Verdict, log_evidence, verdict
 

@@ -27,6 +27,8 @@ class Counts:
     """Successful answers by latency bucket, one more entry than the block has bounds; empty when there are none."""
     rejected: int = 0
     """Answers of the 4xx class but 429: the caller made the mistake, or the canary reads requests differently."""
+    pending: int = 0
+    """How many more requests were on their way at the end than at the beginning; 0 where nobody says."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,16 @@ def errors_table(block: Block) -> Table:
     return Table(*_errors(block.canary), *_errors(block.baseline))
 
 
+def rejected_table(block: Block) -> Table:
+    """Rejected requests among all, summed over the pods of each arm."""
+    return Table(*_rejected(block.canary), *_rejected(block.baseline))
+
+
+def arrivals(pods: Mapping[str, Counts]) -> int:
+    """Requests that came, whether they have been answered yet or not."""
+    return max(0, sum(counts.n + counts.pending for counts in pods.values()))
+
+
 def slow_table(block: Block, boundary: float) -> Table | None:
     """Answers slower than `boundary` (seconds) among successful ones; None when it is no bound of the block."""
     if boundary not in block.bounds:
@@ -107,6 +119,10 @@ def histogram_of(pods: Mapping[str, Counts], bounds: tuple[float, ...]) -> tuple
 
 def _errors(pods: Mapping[str, Counts]) -> tuple[int, int]:
     return sum(counts.errors for counts in pods.values()), sum(counts.n for counts in pods.values())
+
+
+def _rejected(pods: Mapping[str, Counts]) -> tuple[int, int]:
+    return sum(counts.rejected for counts in pods.values()), sum(counts.n for counts in pods.values())
 
 
 def _slow(pods: Mapping[str, Counts], first_slow: int) -> tuple[int, int]:

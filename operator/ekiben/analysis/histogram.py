@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from math import log
+
+import numpy as np
+from numpy.typing import NDArray
 
 _SMOOTHING = 0.05
 """Answers added to each bucket, so that no odds are 0 or infinite."""
@@ -31,6 +36,14 @@ class Histogram:
     def plus(self, counts: tuple[int, ...]) -> Histogram:
         """Return the sum with further answers in the same buckets."""
         return Histogram(self.bounds, tuple(a + b for a, b in zip(self.counts, counts, strict=True)))
+
+    def on(self, bounds: tuple[float, ...]) -> Histogram:
+        """Return the same answers in fewer buckets; `bounds` are some of its own."""
+        merged = [0] * (len(bounds) + 1)
+        for index, count in enumerate(self.counts):
+            target = bisect_left(bounds, self.bounds[index]) if index < len(self.bounds) else len(bounds)
+            merged[target] += count
+        return Histogram(bounds, tuple(merged))
 
 
 def quantile(histogram: Histogram, fraction: float) -> float | None:
@@ -69,6 +82,24 @@ def odds_tolerance(histogram: Histogram, boundary: float, slowdown: float) -> fl
     now = upto[index + 1] / total
     then = _mass_below(histogram.bounds, smoothed, upto, boundary / slowdown) / total
     return max(1.0, ((1 - then) / then) / ((1 - now) / now))
+
+
+@lru_cache(maxsize=64)
+def slowed(bounds: tuple[float, ...], slowdown: float) -> NDArray[np.float64]:
+    """Return the share of each bucket's answers that lies in each bucket when all take `slowdown` times longer, (J, J).
+
+    Log-linear inside buckets, linear inside the first; what is beyond the last bound stays there.
+    """
+    size = len(bounds) + 1
+    moved = np.zeros((size, size))
+    moved[-1, -1] = 1.0
+    for index in range(size - 1):
+        mass = [0.0] * size
+        mass[index] = 1.0
+        upto = [0.0, *accumulate(mass)]
+        below = [_mass_below(bounds, mass, upto, bound / slowdown) for bound in bounds]
+        moved[index] = np.diff([0.0, *below, 1.0])
+    return moved
 
 
 def _mass_below(bounds: tuple[float, ...], mass: list[float], upto: list[float], x: float) -> float:

@@ -23,7 +23,9 @@ def pooled_rate(past: Table) -> float:
     return (_PRIOR_EVENTS + events) / (_PRIOR_TRIALS + past.canary_trials + past.baseline_trials)
 
 
-def nearest_null(q: float, canary_trials: int, baseline_trials: int, delta: float, rho: float) -> tuple[float, float]:
+def nearest_null(
+    q: float, canary_trials: float, baseline_trials: float, delta: float, rho: float
+) -> tuple[float, float]:
     """Return (a, b) of H0 nearest to rate q in both arms: least n_c KL(q||a) + n_b KL(q||b), a = max(b + delta, rho b).
 
     The objective falls while a < q and is convex beyond, so its derivative is bisected.

@@ -12,37 +12,19 @@ ratio test by avoiding overshoot (boosting).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 
 from .block import Table
 from .hypergeometric import Vector, log_pmf, support
+from .wealth import DONE, Wealth, boost, released
 
 ALTERNATIVES = (1.5, 2.0, 2.7, 3.7, 5.2, 7.5, 11.0, 20.0, 60.0)
 """Odds ratios looked for, in units of w0."""
 _WEIGHTS = (0.8, 1.2, 1.2, 1.2, 1.2, 1.2, 1.1, 0.6, 0.3)
 _LOG_ALTERNATIVES = np.log(np.array(ALTERNATIVES))
 _PRIOR = np.array(_WEIGHTS) / sum(_WEIGHTS)
-_RESERVE = 0.15
-_RELEASE = 60
-"""The reserve's release slows down with t + this many blocks."""
-_DONE = 1e-12
-"""Room under the goal, in logs, with which the test is over."""
-_TINY = 1e-290
-
-
-@dataclass(frozen=True)
-class Wealth:
-    """State of the test."""
-
-    log_wealth: float = 0.0
-    t: int = 0
-    """Informative blocks so far."""
-    reserve: float = _RESERVE
-    """Share not yet staked on any alternative: a regression that begins late finds it untouched."""
-    shares: tuple[float, ...] = tuple(float(share) for share in (1 - _RESERVE) * _PRIOR)
-    """Shares staked on each alternative; with the reserve they sum to 1."""
 
 
 def informative(table: Table) -> bool:
@@ -75,9 +57,7 @@ class Bet:
 
 def bet(wealth: Wealth, table: Table, log_w0: float) -> Bet:
     """Return the stake on a block; of the table it uses the margins alone."""
-    moved = wealth.reserve / (wealth.t + _RELEASE)
-    reserve = wealth.reserve - moved
-    shares = np.array(wealth.shares) + moved * _PRIOR
+    reserve, shares = released(wealth, _PRIOR)
     events = table.canary_events + table.baseline_events
     low, high = support(table.canary_trials, table.baseline_trials, events)
     log_null = log_pmf(table.canary_trials, table.baseline_trials, events, log_w0)
@@ -90,34 +70,19 @@ def bet(wealth: Wealth, table: Table, log_w0: float) -> Bet:
     return Bet(low, null, mixed, log_null, peaks + np.log(sums), reserve, shares)
 
 
-def boost(null: Vector, mixed: Vector, cap: float) -> float:
-    """Return b >= 1 with sum f0 min(b e, cap) = 1, for e = mixed/null rising in x and cap >= 1.
-
-    What e has above the cap is of no use, since the cap already convicts; b spends it on smaller x.
-    """
-    # What is next to impossible adds nothing below, and is above the cap beyond.
-    possible = null > _TINY
-    null, mixed = null[possible], mixed[possible]
-    tail = np.append(np.cumsum(null[:0:-1])[::-1], 0.0)
-    candidates = (1.0 - cap * tail) / np.cumsum(mixed)
-    fits = np.flatnonzero(candidates * mixed <= cap * null)
-    # The tail grows from the top, while its least member is above the cap.
-    return max(1.0, float(candidates[fits[-1]])) if fits.size else 1.0
-
-
 def advance(wealth: Wealth, table: Table, *, log_w0: float, log_goal: float) -> Wealth:
     """Return the wealth after one block.
 
     Args:
         table: events among trials of the block; an uninformative one changes nothing.
         log_w0: log of the odds ratio that is tolerated.
-        log_goal: log of the wealth that convicts alone: log(1/(alpha share)).
+        log_goal: log of the wealth that convicts alone: log(1/(alpha share)); infinite where wealth beyond is of use.
     """
     room = log_goal - wealth.log_wealth
-    if room <= _DONE or not informative(table):
+    if room <= DONE or not informative(table):
         return wealth
     stake = bet(wealth, table, log_w0)
-    factor = boost(stake.null, stake.mixed, exp(room))
+    factor = boost(stake.null, stake.mixed, exp(room)) if room < inf else 1.0
     log_e, each = stake.log_e(table.canary_events)
     return replace(
         wealth,

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import inf, log
 
-from .block import Block, Table, errors_table, histogram_of, slow_table
+from . import noise, regression, slowness, split
+from .block import POOLED, Block, Table, errors_table, histogram_of, rejected_table, slow_table
 from .config import Config
 from .histogram import Histogram, boundary_nearest, odds_tolerance
+from .metric import LatencyMode, Metric
+from .noise import Noise
 from .noninferiority import log_increment
-from .regression import advance
-from .state import LatencyMode, Metric, State
+from .slowness import Answers
+from .state import State
 from .verdict import Verdict, convicts, verdict
+from .wealth import Wealth
 
-_SHARE = 0.5
+_SHARES = {"errors": 0.4, "latency": 0.4, "rejected": 0.2}
 _FEWEST_ANSWERS = 20
 """Answers of the stable that a boundary is based on."""
 _BOUNDARY_AT = 0.9
+_COMPARED_AT = (0.75, 0.9, 0.99)
+"""Where pods' latencies are compared with each other."""
+_WORTH_A_LOOK = 1.0
+"""Log of the wealth from which on it matters whether pods are alike."""
+_NOISY = -1.0
+"""Pods may be about to explain the wealth: what is beyond the goal may then be of use."""
 
 
-def initial(config: Config, baseline: Histogram | None) -> State:
+def initial(config: Config, baseline: Histogram | None, *, rejected: bool = True) -> State:
     """Return the state before the first block.
 
     Args:
@@ -27,11 +37,20 @@ def initial(config: Config, baseline: Histogram | None) -> State:
         baseline: the stable's successful answers by latency, before the canary's first request; with too few answers
             the boundary waits for more of them, and before the first one it may have no bounds at all. None where the
             runtime exports no histogram.
+        rejected: whether rejected requests are judged.
     """
+    judged = {"errors", *(("rejected",) if rejected else ()), *(("latency",) if baseline is not None else ())}
+    whole = sum(_SHARES[name] for name in judged)
     log_w0 = log(config.error_tolerance)
-    if baseline is None:
-        return State(config, Metric(1.0, log_w0), None, LatencyMode.ABSENT)
-    state = State(config, Metric(_SHARE, log_w0), None, LatencyMode.PENDING, gathered=baseline)
+    state = State(
+        config,
+        Metric(_SHARES["errors"] / whole, log_w0),
+        None,
+        LatencyMode.PENDING if baseline is not None else LatencyMode.ABSENT,
+        gathered=baseline,
+        rejected=Metric(_SHARES["rejected"] / whole, log_w0) if rejected else None,
+        pods=Noise(tuple((channel, config.error_tolerance) for channel in (noise.ERRORS, noise.REJECTED))),
+    )
     return _with_boundary(state)
 
 
@@ -39,35 +58,99 @@ def step(state: State, block: Block) -> tuple[State, Verdict]:
     """Return the state and the verdict after one block. A block that was counted already changes nothing."""
     if state.regressed or state.seen(block.id):
         return state, verdict(state)
-    after = replace(
-        state,
-        errors=_metric_after(state.errors, errors_table(block), state.config),
-        latency=_latency_after(state, block),
-        ids=state.remembering(block.id),
-    )
-    # The boundary rests on earlier blocks alone: it is used from the next block on.
-    after = _gather(after, block)
+    after = replace(state, ids=state.remembering(block.id))
+    if not errors_table(block).compares:
+        after = _gather(after, block)
+        return after, verdict(after)
+    after = replace(after, split=split.observe(after.split, block), pace=after.pace.after(block))
+    if not after.split.broken:
+        after = _counted(after, block)
     after = replace(after, regressed=convicts(after))
     return after, verdict(after)
+
+
+def _counted(state: State, block: Block) -> State:
+    errors, rejected = errors_table(block), rejected_table(block)
+    after = replace(
+        state,
+        pods=noise.observe(state.pods, block) if state.pods is not None and not _pooled(block) else None,
+        errors=_metric_after(state.errors, errors, state.config),
+        rejected=None if state.rejected is None else _metric_after(state.rejected, rejected, state.config),
+    )
+    # The boundary rests on earlier blocks alone: it is used from the next block on.
+    after = _gather(_latency_after(after, block), block)
+    return _discounted(after)
 
 
 def _metric_after(metric: Metric, table: Table, config: Config) -> Metric:
     if not table.compares:
         return metric
-    goal = log(1 / (config.alpha * metric.share))
+    wealth = regression.advance(metric.wealth, table, log_w0=metric.log_w0, log_goal=_goal(metric, config))
+    return _passing(replace(metric, wealth=wealth), table, config)
+
+
+def _passing(metric: Metric, table: Table, config: Config) -> Metric:
     return replace(
         metric,
-        wealth=advance(metric.wealth, table, log_w0=metric.log_w0, log_goal=goal),
         log_not_worse=metric.log_not_worse + log_increment(metric.totals, table, config.delta, config.rho),
         totals=metric.totals + table,
     )
 
 
-def _latency_after(state: State, block: Block) -> Metric | None:
-    if state.latency is None or state.boundary is None:
-        return state.latency
-    table = slow_table(block, state.boundary)
-    return state.latency if table is None else _metric_after(state.latency, table, state.config)
+def _goal(metric: Metric, config: Config) -> float:
+    # Rests on earlier blocks, as a cap has to. Where pods may explain the wealth, more of it is of use.
+    return inf if metric.noise > _NOISY else log(1 / (config.alpha * metric.share))
+
+
+def _latency_after(state: State, block: Block) -> State:
+    latency, answers, boundary = state.latency, state.answers, state.boundary
+    if latency is None or answers is None or boundary is None:
+        return state
+    table = slow_table(block, boundary)
+    if table is not None and table.compares:
+        latency = _passing(latency, table, state.config)
+    latency, answers = _slowness_after(latency, answers, block, state.config)
+    return replace(state, latency=latency, answers=answers)
+
+
+def _slowness_after(metric: Metric, answers: Answers, block: Block, config: Config) -> tuple[Metric, Answers]:
+    arms = [Histogram(block.bounds, histogram_of(arm, block.bounds)) for arm in (block.canary, block.baseline)]
+    if not all(arm.total for arm in arms):
+        return metric, answers
+    if not answers.baseline.bounds:
+        answers = Answers(Histogram(block.bounds, (0,) * len(arms[0].counts)), (0,) * len(arms[0].counts))
+    # Buckets come and go with the pods that are read: what all have is compared.
+    shared = tuple(bound for bound in answers.baseline.bounds if bound in block.bounds)
+    canary, baseline = (arm.on(shared).counts for arm in arms)
+    slowdown = config.latency_tolerance
+    wealth: Wealth = slowness.advance(
+        metric.wealth,
+        answers.on(shared),
+        canary,
+        slowness.tolerated(block.id, baseline, shared, slowdown),
+        slowdown=slowdown,
+        goal=_goal(metric, config),
+    )
+    learned = answers.plus(baseline, canary) if shared == answers.baseline.bounds else answers
+    return replace(metric, wealth=wealth), learned
+
+
+def _discounted(state: State) -> State:
+    """Say of each metric what differences between pods may have made of its wealth."""
+    pods = state.pods
+    if pods is None:
+        return state
+
+    def discounted(metric: Metric, channels: range) -> Metric:
+        worth = metric.wealth.log_wealth > _WORTH_A_LOOK
+        return replace(metric, noise=noise.log_discount(pods, channels) if worth else noise.QUIET)
+
+    return replace(
+        state,
+        errors=discounted(state.errors, range(1)),
+        rejected=None if state.rejected is None else discounted(state.rejected, range(1, 2)),
+        latency=None if state.latency is None else discounted(state.latency, range(2, len(pods.channels))),
+    )
 
 
 def _gather(state: State, block: Block) -> State:
@@ -88,7 +171,29 @@ def _with_boundary(state: State) -> State:
     boundary = boundary_nearest(gathered, _BOUNDARY_AT)
     if boundary is None:
         return state
-    tolerated = odds_tolerance(gathered, boundary, state.config.latency_tolerance)
+    slowdown = state.config.latency_tolerance
+    compared = sorted({found for at in _COMPARED_AT if (found := boundary_nearest(gathered, at)) is not None})
+    channels = tuple((one, odds_tolerance(gathered, one, slowdown)) for one in compared)
+    tolerated = odds_tolerance(gathered, boundary, slowdown)
     return replace(
-        state, mode=LatencyMode.FIXED, latency=Metric(_SHARE, log(tolerated)), boundary=boundary, gathered=None
+        state,
+        mode=LatencyMode.FIXED,
+        latency=Metric(_SHARES["latency"] / _whole(state), log(tolerated)),
+        boundary=boundary,
+        gathered=None,
+        answers=Answers(gathered, (0,) * len(gathered.counts)),
+        pods=_with_channels(state.pods, channels),
     )
+
+
+def _whole(state: State) -> float:
+    return sum(share for name, share in _SHARES.items() if name != "rejected" or state.rejected is not None)
+
+
+def _with_channels(pods: Noise | None, more: tuple[tuple[float, float], ...]) -> Noise | None:
+    # Pods seen so far have no counts of these: all begin anew, before the canary has much to tell.
+    return None if pods is None else Noise((*pods.channels, *more))
+
+
+def _pooled(block: Block) -> bool:
+    return POOLED in block.canary or POOLED in block.baseline

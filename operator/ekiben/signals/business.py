@@ -91,7 +91,7 @@ class BusinessMetric:
         self._delay = delay
         self._canary, self._stable = canary, stable
         # Trials are not requests: how many there are in each arm says nothing about the route.
-        self._comparison = Comparison(config, self.tick_length, randomised=False)
+        self._comparison = Comparison(config, self.tick_length, randomised=False, rejected=False)
         self._due = 0.0
         self._share = 0.0
         self._failures: list[str] = []

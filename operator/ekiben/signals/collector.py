@@ -150,7 +150,8 @@ class Collector:
         mine, others = self._canary.counters, self._stable.counters
         self._seen += counted.requests(mine)
         self._traffic.observe(counted.requests(mine), counted.requests(others))
-        self._requests.count(reading, mine, others, pooled=self._source.pooled)
+        complete = len(mine) == self._canary.pods and len(others) == self._stable.pods
+        self._requests.count(reading, mine, others, pooled=self._source.pooled, complete=complete)
 
     def evidence(self) -> Evidence | None:
         """Return what is known now; None without a canary."""
@@ -159,7 +160,7 @@ class Collector:
             return None
         found = together(self._requests.state, [metric.view() for metric in self._metrics])
         problem = self._problem() or quality.Problem(found.problem, found.problem_message)
-        note = "; ".join(filter(None, (found.note, "" if self._randomised else _APPROXIMATE)))
+        note = "; ".join(filter(None, ("" if self._randomised else _APPROXIMATE, found.note)))
         told = Evidence(
             revision=canary.revision,
             verdict=found.kind,

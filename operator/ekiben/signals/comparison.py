@@ -45,7 +45,15 @@ class Reading:
 class Comparison:
     """The counters of two arms, and the state of the analysis."""
 
-    def __init__(self, config: Config, tick: float, state: State | None = None, *, randomised: bool = True) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tick: float,
+        state: State | None = None,
+        *,
+        randomised: bool = True,
+        rejected: bool = True,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -53,6 +61,7 @@ class Comparison:
             tick: seconds between two readings.
             state: what to go on with; None at the beginning.
             randomised: whether each request goes to one of the arms by chance, so that their shares can be checked.
+            rejected: whether rejected requests are judged.
         """
         self.state = state
         self.usable = False
@@ -60,6 +69,7 @@ class Comparison:
         self.references = References()
         self._config = config
         self._randomised = randomised
+        self._rejected = rejected
         self._gatherer = Gatherer(tick)
         self._share = 0.0
         self._read_at: float | None = None
@@ -76,7 +86,7 @@ class Comparison:
         self._share, self.usable = share, False
         if share > 0 and self.state is None:
             # Before the canary's first request: afterwards its own answers might sway the boundary.
-            self.state = initial(self._config, history)
+            self.state = initial(self._config, history, rejected=self._rejected)
         self._gatherer.begin(now, settle, share if self._randomised else None)
 
     def read(self, targets: Sequence[ScrapeTarget], counters: Mapping[str, PodCounters], now: float) -> Reading:
@@ -85,8 +95,24 @@ class Comparison:
         before, self._read_at = self._read_at, now
         return Reading(Counted(counted), since, before, now)
 
-    def count(self, reading: Reading, canary: Collection[str], baseline: Collection[str], *, pooled: bool) -> None:
-        """Make a block of what these pods counted, when one is full, and judge it."""
+    def count(
+        self,
+        reading: Reading,
+        canary: Collection[str],
+        baseline: Collection[str],
+        *,
+        pooled: bool,
+        complete: bool = True,
+    ) -> None:
+        """Make a block of what these pods counted, when one is full, and judge it.
+
+        Args:
+            reading: what `read` returned.
+            canary: uids of the canary's pods that could be read.
+            baseline: the same of the stable.
+            pooled: whether what stands at a pod is of its whole revision.
+            complete: whether every pod of both could be read; if not, their shares of the requests are not known.
+        """
         if self._share == 0 or reading.before is None:
             return
         # What a pod counted since a look before the settle time is not told apart from what came after it.
@@ -95,7 +121,8 @@ class Comparison:
         fresh = {u: one for u, one in reading.counted.each.items() if not (late and reading.since[u] < settled)}
         usable = Counted(fresh)
         mine, others = usable.of(canary), usable.of(baseline)
-        self._step(self._gatherer.add(mine, others, reading.before, reading.now, pooled=pooled))
+        block = self._gatherer.add(mine, others, reading.before, reading.now, pooled=pooled, complete=complete)
+        self._step(block)
 
     def _step(self, block: Block | None) -> None:
         if block is None or self.state is None:

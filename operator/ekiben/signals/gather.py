@@ -37,6 +37,7 @@ class Gatherer:
     """Share of the requests that the canary should get, 0 to 1; None where they are not split one by one."""
     _before: tuple[int, int] = (0, 0)
     """Requests of canary and baseline since the weight changed."""
+    _complete: bool = True
     _began: float | None = None
     _ends: float = 0.0
     _canary: dict[str, Increment] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Gatherer:
         end: float,
         *,
         pooled: bool = False,
+        complete: bool = True,
     ) -> Block | None:
         """Take in one tick, from one scrape to the next; return a block when one is full.
 
@@ -65,11 +67,13 @@ class Gatherer:
             start: when the earlier of the two scrapes began.
             end: when the later one began.
             pooled: whether what stands at a pod is of its whole revision.
+            complete: whether all pods could be read; if not, the block carries no weight to compare its requests with.
         """
         if start >= self.settled:
             if self._began is None:
                 self._began, self._ends = start, start + self._length(start)
             self._canary, self._baseline = merge(self._canary, canary), merge(self._baseline, baseline)
+            self._complete = self._complete and complete
         self._before = (self._before[0] + _requests(canary), self._before[1] + _requests(baseline))
         # Half a tick of grace: scrapes are never exactly a tick apart.
         full = self._began is not None and end >= self._ends - self.tick / 2
@@ -88,13 +92,13 @@ class Gatherer:
             canary=counts_on(_arm(self._canary, pooled=pooled), bounds),
             baseline=counts_on(_arm(self._baseline, pooled=pooled), bounds),
             bounds=bounds,
-            weight=self.weight,
+            weight=self.weight if self._complete else None,
         )
         self._drop()
         return block
 
     def _drop(self) -> None:
-        self._began, self._canary, self._baseline = None, {}, {}
+        self._began, self._canary, self._baseline, self._complete = None, {}, {}, True
 
     def _length(self, start: float) -> float:
         elapsed = start - self.since

@@ -24,7 +24,7 @@ class Increment:
         mine, theirs = rebucket(self, shared), rebucket(other, shared)
         hist = tuple(x + y for x, y in zip(mine, theirs, strict=True)) if mine and theirs else mine or theirs
         a, b = self.counts, other.counts
-        counts = Counts(a.n + b.n, a.errors + b.errors, hist, a.rejected + b.rejected)
+        counts = Counts(a.n + b.n, a.errors + b.errors, hist, a.rejected + b.rejected, a.pending + b.pending)
         return Increment(counts, shared if hist else ())
 
 
@@ -38,7 +38,8 @@ def increment(before: PodCounters, now: PodCounters) -> Increment:
         # No answers before, or, with other bounds, nothing that could be told apart: only a reference.
         hist = now.hist if not before.hist else ()
     errors, rejected = now.errors - before.errors, now.rejected - before.rejected
-    counts = Counts(now.requests - before.requests, errors, hist, rejected)
+    pending = now.in_flight - before.in_flight
+    counts = Counts(now.requests - before.requests, errors, hist, rejected, pending)
     return Increment(counts, now.bounds if hist else ())
 
 

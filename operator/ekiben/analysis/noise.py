@@ -1,0 +1,205 @@
+"""Pods are not alike: how far that alone explains a difference between two revisions.
+
+A pod's rate is multiplied by a frailty of its own, gamma-distributed with mean 1 and shape kappa. B(kappa) is the
+likelihood of all pods' events with such frailties over the one without, the common rate integrated out. Under
+frailties of shape kappa, wealth / B(kappa) is expected not to grow, as the wealth is where pods are alike: B is the
+ratio of the two measures. So the wealth is divided by the largest of rho(kappa) B(kappa), and by 1. B is taken twice:
+of the counts so far (frailties that last as long as their pods), and as a product over blocks (drawn anew in each).
+
+Source: V. Vovk, R. Wang, E-values (2021), on changing measures; Clayton, Kaldor (1987): gamma frailties of counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import log
+from zlib import crc32
+
+import numpy as np
+
+from .block import POOLED, Block, Counts
+from .exchange import Matrix
+from .hypergeometric import Vector
+
+FEWEST_PODS = 3
+"""Pods of the stable with which their differences can be told from the canary's."""
+_LASTING = (0.5, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+_DRAWN = (1.0, 3.0, 10.0, 30.0, 100.0)
+_BELIEF = {0.5: 0.01, 1.0: 0.03, 3.0: 0.1}
+_USUAL = 0.3
+"""rho: how readily noise of such a size is believed. The bound under it is falseRollback / rho."""
+QUIET = log(_USUAL)
+"""log(rho B) where nothing is known."""
+_FOLLOWED = 16
+_GROUPS = 16
+_POINTS_LASTING = 48
+_POINTS_DRAWN = 32
+_DIGITS = 4
+_TABLED = 4096
+_LOW, _HIGH = -7.0, 6.0
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What one pod, or a group of pods, has counted."""
+
+    key: str
+    seen: tuple[int, ...]
+    """Events, channel by channel."""
+    expected: tuple[float, ...]
+    """What it would have had of all pods' events by its requests; the canary's as many times as is tolerated."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """State: at most 16 pods of each arm one by one, the others in 16 groups."""
+
+    channels: tuple[tuple[float, float], ...]
+    """(latency boundary in seconds, tolerated odds); boundary 0 means errors, -1 rejected requests."""
+    pods: tuple[Pod, ...] = ()
+    drawn: tuple[tuple[float, ...], ...] = ()
+    """For each channel, log B of each kappa, summed over blocks."""
+
+    @property
+    def baseline_pods(self) -> int:
+        """Pods of the stable that have been seen, groups counted as one."""
+        return sum(pod.key[0] == "b" for pod in self.pods)
+
+
+ERRORS, REJECTED = 0.0, -1.0
+
+
+def observe(noise: Noise, block: Block) -> Noise:
+    """Take in a block; one of whole arms says nothing about pods."""
+    if POOLED in block.canary or POOLED in block.baseline:
+        return noise
+    known = {pod.key: pod for pod in noise.pods}
+    rows = [*_rows("b", block.baseline, known), *_rows("c", block.canary, known)]
+    keys = sorted({key for key, _ in rows})
+    place = {key: index for index, key in enumerate(keys)}
+    seen = np.zeros((len(noise.channels), len(keys)))
+    trials = np.zeros_like(seen)
+    for key, counts in rows:
+        for index, (boundary, tilt) in enumerate(noise.channels):
+            events, among = _events(counts, boundary, block.bounds)
+            seen[index, place[key]] += events
+            trials[index, place[key]] += among * (tilt if key[0] == "c" else 1.0)
+    totals = seen.sum(axis=1, keepdims=True)
+    expected = trials * totals / np.maximum(trials.sum(axis=1, keepdims=True), 1e-300)
+    return replace(noise, pods=_added(noise, known, keys, seen, expected), drawn=_drawn(noise, seen, expected))
+
+
+def log_discount(noise: Noise, channels: Sequence[int]) -> float:
+    """Return the log of the largest rho B: what wealth is divided by, where it is above 0."""
+    if noise.baseline_pods < FEWEST_PODS or not channels:
+        return QUIET
+    seen = np.array([[pod.seen[channel] for pod in noise.pods] for channel in channels], dtype=np.float64)
+    expected = np.array([[pod.expected[channel] for pod in noise.pods] for channel in channels])
+    lasting = log_ratios(seen, expected, _LASTING, _POINTS_LASTING) + _log_belief(_LASTING)
+    found = float(lasting.max())
+    if noise.drawn:
+        found = max(found, float((np.array([noise.drawn[c] for c in channels]) + _log_belief(_DRAWN)).max()))
+    return found
+
+
+def log_ratios(seen: Matrix, expected: Matrix, kappas: Sequence[float], points: int) -> Matrix:
+    """Return log B of each row's pods, (rows, kappas); 0 for rows without events.
+
+    Args:
+        seen: events of each pod, (rows, pods).
+        expected: what its requests let expect, (rows, pods).
+        kappas: shapes of the frailties; their variance is 1/kappa.
+        points: of the integral over the logarithm of the common rate, whose prior is flat.
+    """
+    found = np.zeros((len(seen), len(kappas)))
+    some = np.flatnonzero(seen.sum(axis=1) > 0)
+    if not some.size:
+        return found
+    x, mean, shapes = seen[some], np.maximum(expected[some], 1e-12), np.array(kappas)
+    m, total = x.sum(axis=1), mean.sum(axis=1)
+    deviation = np.sqrt(1 / m[:, None] + 1 / (shapes * x.shape[1]))
+    log_rate = np.log(m / total)[:, None, None] + np.linspace(_LOW, _HIGH, points) * deviation[:, :, None]
+    terms = np.log1p(mean[:, None, None, :] * (np.exp(log_rate) / shapes[:, None])[..., None])
+    logs = m[:, None, None] * log_rate - np.einsum("rqpk,rqk->rqp", terms, shapes[:, None] + x[:, None, :])
+    peak = logs.max(axis=2)
+    mass = np.exp(logs - peak[..., None]).sum(axis=2) * deviation * (_HIGH - _LOW) / (points - 1)
+    ways = np.stack([_log_rising(kappa, x).sum(axis=1) for kappa in kappas], axis=1) - m[:, None] * np.log(shapes)
+    found[some] = ways + (m * np.log(total) - _log_gamma(m))[:, None] + peak + np.log(mass)
+    return found
+
+
+def _rows(arm: str, pods: Mapping[str, Counts], known: Mapping[str, Pod]) -> list[tuple[str, Counts]]:
+    followed = sum(key[0] == arm and key[1] != "~" for key in known)
+    rows = []
+    for uid, counts in sorted(pods.items()):
+        digest = crc32(uid.encode())
+        key = f"{arm}{digest:08x}"
+        if key not in known:
+            if followed >= _FOLLOWED:
+                key = f"{arm}~{digest % _GROUPS}"
+            else:
+                followed += 1
+        rows.append((key, counts))
+    return rows
+
+
+def _events(counts: Counts, boundary: float, bounds: tuple[float, ...]) -> tuple[int, int]:
+    if boundary == ERRORS:
+        return counts.errors, counts.n
+    if boundary == REJECTED:
+        return counts.rejected, counts.n
+    if boundary not in bounds or not counts.hist:
+        return 0, 0
+    return sum(counts.hist[bounds.index(boundary) + 1 :]), sum(counts.hist)
+
+
+def _added(noise: Noise, known: Mapping[str, Pod], keys: list[str], seen: Matrix, expected: Matrix) -> tuple[Pod, ...]:
+    pods = dict(known)
+    none = Pod("", (0,) * len(noise.channels), (0.0,) * len(noise.channels))
+    for index, key in enumerate(keys):
+        before = pods.get(key, none)
+        pods[key] = Pod(
+            key,
+            tuple(a + int(b) for a, b in zip(before.seen, seen[:, index], strict=True)),
+            tuple(round(a + float(b), _DIGITS) for a, b in zip(before.expected, expected[:, index], strict=True)),
+        )
+    return tuple(pods[key] for key in sorted(pods))
+
+
+def _drawn(noise: Noise, seen: Matrix, expected: Matrix) -> tuple[tuple[float, ...], ...]:
+    before = np.array(noise.drawn) if noise.drawn else np.zeros((len(noise.channels), len(_DRAWN)))
+    # One event has no pod that it could be compared with.
+    told = seen.sum(axis=1) >= 2
+    if told.any():
+        before[told] += log_ratios(seen[told], expected[told], _DRAWN, _POINTS_DRAWN)
+    return tuple(tuple(round(float(one), _DIGITS) for one in row) for row in before)
+
+
+def _log_belief(kappas: Sequence[float]) -> Vector:
+    return np.array([log(_BELIEF.get(kappa, _USUAL)) for kappa in kappas])
+
+
+def _log_rising(kappa: float, x: Matrix) -> Matrix:
+    """Return log(Gamma(kappa + x)/Gamma(kappa)) for whole x."""
+    table = _rising_table(kappa)
+    if x.max() < _TABLED:
+        return np.asarray(table[x.astype(np.int64)])
+    beyond = _log_gamma(kappa + np.maximum(x, _TABLED)) - _log_gamma(np.array([kappa + _TABLED])) + table[-1]
+    return np.where(x < _TABLED, table[np.minimum(x, _TABLED).astype(np.int64)], beyond)
+
+
+@lru_cache(maxsize=16)
+def _rising_table(kappa: float) -> Vector:
+    return np.append(0.0, np.cumsum(np.log(kappa + np.arange(_TABLED))))
+
+
+def _log_gamma(z: Vector) -> Vector:
+    """Return log Gamma by Stirling's series, eight steps further up, where its error is below 1e-10."""
+    steps = np.ones_like(z)
+    for step in range(8):
+        steps = steps * (z + step)
+    y = z + 8
+    series = (y - 0.5) * np.log(y) - y + 0.5 * log(2 * np.pi) + 1 / (12 * y) - 1 / (360 * y**3) + 1 / (1260 * y**5)
+    return np.asarray(series - np.log(steps))

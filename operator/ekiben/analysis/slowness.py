@@ -1,0 +1,181 @@
+"""A sequential test of "the canary is not slower than the tolerated stable", on whole latency histograms.
+
+The tolerated stable: each answer of the stable takes latencyTolerance times longer. The canary is not slower where, at
+every latency, no larger share of its answers takes longer (stochastic order). For ratios r that never fall with the
+latency, and that were fixed before the block,
+
+    e = prod over the canary's answers of r / mean over all choices of as many of the block's answers of that product
+
+rises with each latency of the canary and falls with each of the stable. So its expectation is largest where both arms
+answer alike, and there it is 1: e is an e-variable for the whole of the statement, not for its edge alone.
+
+Sources: Ramdas, Grünwald, Vovk, Shafer, Game-theoretic statistics and safe anytime-valid inference (e-processes);
+R. A. Fisher, The Design of Experiments (1935): permutation; Barlow, Bartholomew, Bremner, Brunk, Statistical Inference
+under Order Restrictions (1972): the projection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, inf, log
+from statistics import NormalDist
+from zlib import crc32
+
+import numpy as np
+
+from .exchange import Matrix, log_mean, outcomes
+from .histogram import Histogram, slowed
+from .hypergeometric import Vector
+from .wealth import DONE, Wealth, boost, released
+
+_SHIFTS = (0.2, 0.4, 0.8, 1.3, 2.2)
+"""All answers slower: probits of the distribution, shifted."""
+_TAILS = (0.01, 0.05, 0.15)
+"""So large a share of the answers goes to the slowest tenth."""
+_STEPS = ((0.3, 4.0), (0.1, 4.0), (0.03, 5.0))
+"""Odds to take longer than the slowest 30, 10, 3 %, so many times as large: one mode of several that gets slower."""
+_LEARNED = 0.2
+"""Prior share of what the canary's answers so far look like."""
+_LEARNING = 10
+"""Answers that the stable's distribution counts for in it."""
+_TOP = 0.9
+_SMOOTHING = 0.05
+_SMALLEST = 1e-3
+_SHAPES = len(_SHIFTS) + len(_TAILS) + len(_STEPS)
+_PRIOR = np.array([(1 - _LEARNED) / _SHAPES] * _SHAPES + [_LEARNED])
+_NORMAL = NormalDist()
+_PROBITS = np.linspace(-6, 6, 2401)
+_PROBABILITIES = np.array([_NORMAL.cdf(z) for z in _PROBITS])
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Successful answers so far."""
+
+    baseline: Histogram
+    canary: tuple[int, ...]
+    """In the same buckets."""
+
+    def plus(self, baseline: tuple[int, ...], canary: tuple[int, ...]) -> Answers:
+        """Return the sum with further answers."""
+        return Answers(self.baseline.plus(baseline), tuple(a + b for a, b in zip(self.canary, canary, strict=True)))
+
+    def on(self, bounds: tuple[float, ...]) -> Answers:
+        """Return them in fewer buckets."""
+        return Answers(self.baseline.on(bounds), Histogram(self.baseline.bounds, self.canary).on(bounds).counts)
+
+
+def log_ratios(expected: Vector, canary: Vector) -> Matrix:
+    """Return log r of each alternative and bucket, (G, J), never falling.
+
+    Args:
+        expected: what the tolerated stable's answers are distributed like, (J,), none of it 0.
+        canary: the canary's answers so far, (J,).
+    """
+    upto = np.cumsum(expected)[:-1]
+    probits = np.interp(upto, _PROBABILITIES, _PROBITS)
+    made = [_masses(np.interp(probits - shift, _PROBITS, _PROBABILITIES)) for shift in _SHIFTS]
+    top = np.append(upto, 1.0) > _TOP
+    made += [(1 - share) * expected + share * top / top.sum() for share in _TAILS]
+    made += [_stepped(expected, upto, slow, times) for slow, times in _STEPS]
+    learned = canary + _LEARNING * expected
+    made.append(learned / learned.sum())
+    return np.log(np.maximum(_rising(np.array(made), expected), _SMALLEST))
+
+
+def _masses(upto: Vector) -> Vector:
+    return np.diff(upto, prepend=0.0, append=1.0)
+
+
+def _stepped(expected: Vector, upto: Vector, slow: float, times: float) -> Vector:
+    longer = np.clip(1 - upto, 1e-6, 1 - 1e-6)
+    where = int(np.argmin(np.abs(np.log(longer / (1 - longer)) - log(slow / (1 - slow)))))
+    mass = float(longer[where])
+    grown = times * mass / (1 - mass + times * mass)
+    above = np.arange(expected.size) > where
+    return np.where(above, expected * grown / mass, expected * (1 - grown) / (1 - mass))
+
+
+def _rising(masses: Matrix, expected: Vector) -> Matrix:
+    """Return the ratios masses/expected, projected on those that never fall (least squares weighted by expected)."""
+    size = expected.size
+    inside = np.triu(np.ones((size, size), dtype=bool))
+    starts = np.concatenate([np.zeros((len(masses), 1)), np.cumsum(masses, axis=1)[:, :-1]], axis=1)
+    base = np.cumsum(expected)
+    spans = np.where(inside, base[None, :] - np.append(0.0, base[:-1])[:, None], 1.0)
+    means = np.where(inside, (np.cumsum(masses, axis=1)[:, None, :] - starts[:, :, None]) / spans, inf)
+    least = np.minimum.accumulate(means[:, :, ::-1], axis=2)[:, :, ::-1]
+    return np.asarray(np.where(inside, least, -inf).max(axis=1))
+
+
+def tolerated(block_id: str, baseline: tuple[int, ...], bounds: tuple[float, ...], slowdown: float) -> tuple[int, ...]:
+    """Return the stable's answers as if each took `slowdown` times longer.
+
+    Where in its bucket an answer lies is drawn (log-uniform; uniform in the first). The draw depends on the block's id
+    alone, so that a replay is exact.
+    """
+    if slowdown == 1:
+        return baseline
+    # No chance enters: the same block is always moved alike.
+    moved = np.random.default_rng(crc32(block_id.encode())).multinomial(baseline, slowed(bounds, slowdown))
+    return tuple(int(count) for count in moved.sum(axis=0))
+
+
+def expectation(baseline: Histogram, slowdown: float) -> Vector:
+    """Return the distribution of the tolerated stable, smoothed by 0.05 answers a bucket, (J,)."""
+    smoothed = np.array(baseline.counts, dtype=np.float64) @ slowed(baseline.bounds, slowdown) + _SMOOTHING
+    return np.asarray(smoothed / smoothed.sum())
+
+
+def advance(
+    wealth: Wealth,
+    answers: Answers,
+    canary: tuple[int, ...],
+    baseline: tuple[int, ...],
+    *,
+    slowdown: float,
+    goal: float,
+) -> Wealth:
+    """Return the wealth after one block.
+
+    Args:
+        wealth: before it.
+        answers: of earlier blocks: the alternatives are made of them.
+        canary: the block's answers of the canary, by bucket.
+        baseline: those of the stable, as they are tolerated.
+        slowdown: the tolerance.
+        goal: log of the wealth that convicts; infinite where wealth beyond is of use.
+    """
+    pooled = tuple(a + b for a, b in zip(canary, baseline, strict=True))
+    chosen, room = sum(canary), goal - wealth.log_wealth
+    if room <= DONE or not chosen or chosen == sum(pooled) or sum(count > 0 for count in pooled) < 2:
+        return wealth
+    reserve, shares = released(wealth, _PRIOR)
+    ratios = log_ratios(expectation(answers.baseline, slowdown), np.array(answers.canary, dtype=np.float64))
+    norms, factor = _norms(pooled, chosen, ratios, reserve, shares, room)
+    each = ratios @ np.array(canary, dtype=np.float64) - norms
+    log_e = float(np.logaddexp.reduce(np.append(np.log(shares) + each, log(reserve))))
+    return replace(
+        wealth,
+        log_wealth=wealth.log_wealth + min(log(factor) + log_e, room),
+        t=wealth.t + 1,
+        reserve=exp(log(reserve) - log_e),
+        shares=tuple(float(share) for share in np.exp(np.log(shares) + each - log_e)),
+    )
+
+
+def _norms(
+    pooled: tuple[int, ...], chosen: int, ratios: Matrix, reserve: float, shares: Vector, room: float
+) -> tuple[Vector, float]:
+    """Return log mean of each alternative's product, and the factor that may be gained by boosting."""
+    every = outcomes(pooled, chosen) if room < inf else None
+    if every is None:
+        return log_mean(np.array(pooled, dtype=np.float64), chosen, ratios), 1.0
+    histograms, null = every
+    products = histograms @ ratios.T
+    peaks = products.max(axis=0)
+    tilted = np.exp(products - peaks) * null[:, None]
+    sums = tilted.sum(axis=0)
+    mixed = reserve * null + tilted @ (shares / sums)
+    order = np.argsort(mixed / null, kind="stable")
+    return peaks + np.log(sums), boost(null[order], mixed[order], exp(room))
