@@ -60,13 +60,21 @@ unit: install  ## Tests that need no cluster.
 	$(BIN)/python -m pytest tests --ignore tests/e2e --ignore tests/sim -m "not slow" --numprocesses 2 --quiet
 
 .PHONY: sim
-sim: install  ## Made-up histories of rollouts, each held to the invariants.
-	$(BIN)/python -m pytest tests/sim --quiet
+sim: install  ## 2,000 made-up histories of rollouts, each held to the invariants; each transition at least once.
+	$(BIN)/python -m pytest tests/sim --numprocesses 2 --quiet
+	$(BIN)/python -m tests.sim --level decisions --histories 1800 --cluster 175 --least 1
 
-HISTORIES ?= 2000
+HISTORIES ?= 100000
+LEAST ?= 100
+RECORD ?= .sim.jsonl
+.PHONY: sim-long
+sim-long: install  ## HISTORIES=100000 of decisions, each transition LEAST=100 times; goes on where it was ended.
+	$(BIN)/python -m tests.sim --level decisions --histories $(HISTORIES) --least $(LEAST) --record $(RECORD)
+
+MORE ?= 2000
 .PHONY: sim-more
-sim-more: install  ## The same with new histories each time, HISTORIES=2000 of them.
-	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest tests/sim --quiet --timeout 0
+sim-more: install  ## Histories of hypothesis, other ones each time, MORE=2000 of them.
+	HISTORIES=$(MORE) $(BIN)/python -m pytest tests/sim/test_histories.py -k TestHistories --quiet --timeout 0
 
 .PHONY: bench-quick
 bench-quick: install  ## The quick form of the analysis bench: false rollbacks within alpha, beside other rules.
@@ -94,4 +102,4 @@ lock:  ## Lock the dependencies anew (needs uv).
 
 .PHONY: clean
 clean:  ## Remove what the other targets made in this folder.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .sim.jsonl .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.sim.__main__ import parser as simulation
 
 from ekiben.cli.main import cli
 
@@ -47,6 +48,12 @@ def test_make_knows_the_target(page: str, line: str) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (_ROOT / "Makefile").read_text(), re.MULTILINE))
     words = [word for word in shlex.split(line, comments=True)[1:] if "=" not in word and word != "…"]
     assert set(words) <= targets, f"{page}: {line}"
+
+
+@pytest.mark.parametrize(("page", "line"), _commands("python -m tests.sim"), ids=lambda part: part[:60])
+def test_the_simulation_knows_its_options(page: str, line: str) -> None:
+    found = simulation().parse_args(shlex.split(line.replace("SEED", "1"))[3:])
+    assert found.histories > 0, f"{page}: {line}"
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)

@@ -11,8 +11,8 @@ from pathlib import Path
 from .run import LEVELS, replay, run
 
 
-def main() -> int:
-    """Parse the command line, and run."""
+def parser() -> argparse.ArgumentParser:
+    """Return what knows the options."""
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--histories", type=int, default=2000, help="how many of this level (2000)")
     parser.add_argument("--cluster", type=int, default=0, help="how many of level cluster besides")
@@ -28,7 +28,12 @@ def main() -> int:
     parser.add_argument("--least", type=int, default=0, help="fail where a transition was taken fewer times than this")
     parser.add_argument("--record", type=Path, help="keep what is done in this file, and go on from there")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first violation")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Parse the command line, and run."""
+    given = parser().parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is a part of a history
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]])

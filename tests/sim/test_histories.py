@@ -6,6 +6,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,6 +89,17 @@ def test_a_seed_is_a_history(level: str) -> None:
     assert first.told == second.told
     assert first.violations == second.violations == []
     assert first.looked > 10
+
+
+def test_a_long_run_goes_on_where_it_was_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "record"
+    assert run.run({"decisions": 2}, 5, 1, 0, record=record, keep_going=False) == 0
+    monkeypatch.setattr(run, "one", lambda *_: pytest.fail("it was run already"))
+    assert run.run({"decisions": 2}, 5, 1, 0, record=record, keep_going=False) == 0
+    assert run.run({"decisions": 2}, 5, 1, 1, record=record, keep_going=False) == 1, "most transitions are missing"
+    record.write_text(record.read_text().replace('"code": "', '"code": "0'))
+    with pytest.raises(SystemExit, match="is of other code"):
+        run.run({"decisions": 2}, 5, 1, 0, record=record, keep_going=False)
 
 
 def test_the_table_names_states_that_exist() -> None:
