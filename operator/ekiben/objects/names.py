@@ -72,3 +72,8 @@ def selector(name: str, revision: str) -> dict[str, str]:
 def selector_text(name: str, revision: str) -> str:
     """Return `selector` as status.selector wants it."""
     return ",".join(f"{key}={value}" for key, value in selector(name, revision).items())
+
+
+def wake_name(name: str) -> str:
+    """Return the name of the Service that leads to the activators; no revision's, whose letters spell no word."""
+    return f"{name}-wake"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import Condition, Phase
 
-from . import features, replicas, summary, times
+from . import asleep, features, replicas, summary, times
 from .draft import Draft
 
 _Answer = tuple[bool | None, str, str]
@@ -27,6 +27,7 @@ def write(draft: Draft) -> None:
         "PolicyUsable": _policy_usable(draft),
         "TrafficFeatureUnsupported": _unsupported(draft),
         "Drifted": _drifted(draft),
+        asleep.CONDITION: asleep.condition(draft),
         "ScalingActive": replicas.followed(draft),
         "Scheduled": replicas.placed(draft),
     }
@@ -55,6 +56,8 @@ def _available(draft: Draft) -> _Answer:
     stable = draft.status.stable
     if stable is None:
         return False, "NoRevisionReady", "no revision has become ready yet"
+    if asleep.rests(draft):
+        return True, "Asleep", "the next request wakes the model; the activators hold it until a replica is ready"
     if stable.ready == 0:
         return False, "NoReplicaReady", f"revision {stable.number} has no ready replica"
     route = draft.observation.route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     adoption,
+    asleep,
     bake,
     begin,
     conditions,
@@ -28,7 +29,7 @@ def decide(observation: Observation, now: float) -> Plan:
     Pure: the same observation and the same time give the same plan, and a plan that has been carried out leads to
     one that changes nothing. `now` is in seconds since the epoch.
     """
-    draft = Draft(observation, now)
+    draft = Draft(asleep.known(observation), now)
     if observation.resource.metadata.deletion_timestamp is not None:
         # The owner references take the children away, the route with them.
         return draft.plan()
@@ -46,6 +47,7 @@ def decide(observation: Observation, now: float) -> Plan:
             first.run(draft)
         else:
             _serve(draft)
+    asleep.write(draft)
     summary.write(draft)
     objectives.write(draft)
     conditions.write(draft)

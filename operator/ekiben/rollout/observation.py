@@ -94,6 +94,8 @@ class Route:
     """The revision that gets copies of the requests."""
     preview: str | None = None
     """The revision that testers reach, by header or by a hostname of its own."""
+    asleep: bool = False
+    """It leads to the activators, which hand requests on by these weights."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,20 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Activator:
+    """The activators, as one model needs them."""
+
+    able: bool = False
+    """Some are ready, all of these know the model, and its Service NAME-wake leads to them."""
+    in_path: bool = False
+    """The Service NAME leads to them too."""
+    holding: bool = False
+    """They hold requests of the model, or nobody knows."""
+    waiting: bool = False
+    """They are known to hold some that wait for a pod."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """Everything that a decision rests on."""
 
@@ -187,6 +203,8 @@ class Observation:
     """Why what spec.scaling asks for cannot be had in this cluster; then replicas stay. Empty where it can."""
     sleep: Literal["awake", "asleep", "waking"] = "awake"
     """At minReplicas 0: whether the stable revision is to have pods, and has some."""
+    activator: Activator | None = None
+    """None where none is installed."""
     url: str | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
     """Revision name -> label selector of its pods, for the /scale subresource."""

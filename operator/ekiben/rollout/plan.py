@@ -69,6 +69,22 @@ class SetWeights:
     """(revision, per cent): it gets copies of that share of the requests, and its answers are thrown away."""
     preview: str | None = None
     """The revision that testers reach by header or preview hostname, whatever its weight."""
+    wake: bool = False
+    """The activators get the requests instead, hold them until a pod is ready, and hand them on."""
+
+
+@dataclass(frozen=True)
+class EnsureActivation:
+    """The activators know the model and the ready pods of this revision, and its Service NAME-wake leads to them."""
+
+    revision: str
+    in_path: bool
+    """The Service NAME leads to them as well."""
+
+
+@dataclass(frozen=True)
+class LeaveActivation:
+    """The activators do not know the model any more."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,8 @@ Action = (
     | EnsureDisruptionBudget
     | DeleteDisruptionBudget
     | SetWeights
+    | EnsureActivation
+    | LeaveActivation
     | EnsureStableService
     | DeleteRevision
 )

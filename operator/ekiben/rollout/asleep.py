@@ -1,0 +1,161 @@
+"""Scale to zero: requests lead to the activators before the last pod goes, and back once one is ready.
+
+Down: the activators know the model, the Service NAME and then the route lead to them, the gateway acknowledges, nothing
+is asked of the pods for a while; only then 0 replicas. Up: a pod is ready, the route leads to the pods, the gateway
+acknowledges, the activators hold nothing any more; only then they leave the Service NAME. Everything is read from what
+is there, so that an operator that starts in the midst of it goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import capacity, times
+from .draft import Draft
+from .observation import Observation
+from .plan import (
+    Action,
+    EnsureActivation,
+    EnsureAutoscaler,
+    EnsureDisruptionBudget,
+    LeaveActivation,
+    Scale,
+    SetWeights,
+)
+
+CONDITION = "Asleep"
+_QUIET_SECONDS = 6.0
+"""Gateways and nodes send nothing to the pods any more: what they were told has arrived."""
+_AGAIN = 1.0
+_NO_ACTIVATOR = (
+    "spec.scaling.minReplicas is 0, and no activator is installed to hold requests: one replica stays; install it (the "
+    "chart's activator.enabled), or write minReplicas: 1"
+)
+_Answer = tuple[bool | None, str, str]
+
+
+def known(observation: Observation) -> Observation:
+    """Return the observation with what is there put above what nobody has measured yet.
+
+    An operator that has just started takes every model to be awake. One whose requests lead to the activators, and that
+    is to have no pod, sleeps: it is not woken for that.
+    """
+    route, stable = observation.route, observation.resource.status.stable
+    if observation.sleep != "awake" or not observation.resource.spec.scaling.sleeps or stable is None:
+        return observation
+    revision = observation.revisions.get(stable.revision)
+    sleeps = route is not None and route.asleep and revision is not None and revision.wanted == 0
+    running = observation.resource.status.rollout is not None
+    if not sleeps or running:
+        return observation
+    waits = observation.activator is not None and observation.activator.waiting
+    return replace(observation, sleep="waking" if waits else "asleep")
+
+
+def write(draft: Draft) -> None:
+    """Bring the activators into the path or out of it, and the pods of a model that sleeps to 0."""
+    stable, activator = draft.status.stable, draft.observation.activator
+    sleeps = draft.observation.resource.spec.scaling.sleeps
+    if stable is None or (activator is None and not sleeps):
+        return
+    held = _by_activator(draft)
+    if not sleeps and not held and not _still_in_path(draft):
+        draft.act(LeaveActivation())
+        return
+    draft.actions[:] = [replace(one, wake=held) if isinstance(one, SetWeights) else one for one in draft.actions]
+    # What leads to the activators is there before the route does.
+    if activator is not None:
+        draft.actions.insert(0, EnsureActivation(stable.revision, in_path=held or _still_in_path(draft)))
+    if draft.observation.frozen and draft.observation.sleep == "waking" and _wanted(draft) == 0:
+        # A freeze keeps what callers have, and what they have is an answer.
+        draft.act(Scale(stable.revision, draft.observation.resource.spec.scaling.floor))
+    if may_go(draft):
+        gone = [one for one in draft.actions if not _keeps(one, stable.revision)]
+        draft.actions[:] = [*gone, *capacity.retire(draft.revision(stable.revision))]
+    elif draft.observation.sleep != "awake" or held:
+        draft.look_in(_AGAIN)
+
+
+def may_go(draft: Draft) -> bool:
+    """Return whether the last pods of a model that sleeps may go."""
+    activator, route = draft.observation.activator, draft.observation.route
+    if not _falls_asleep(draft) or activator is None or route is None or not route.asleep:
+        return False
+    if _wanted(draft) == 0:
+        return True  # activators that come and go wake nobody
+    if not activator.able or not _led(draft):
+        return False
+    before = next((one for one in draft.observation.resource.status.conditions if one.type == CONDITION), None)
+    if before is None or before.status != "Unknown":
+        return False
+    return times.since(before.last_transition_time, draft.now) >= _QUIET_SECONDS
+
+
+def rests(draft: Draft) -> bool:
+    """Return whether the model sleeps without pods, and its next request wakes it."""
+    route = draft.observation.route
+    return _falls_asleep(draft) and _wanted(draft) == 0 and route is not None and route.asleep
+
+
+def condition(draft: Draft) -> _Answer:
+    """Answer whether the model sleeps; Unknown from when requests lead to the activators until the pods are gone."""
+    observation = draft.observation
+    if not observation.resource.spec.scaling.sleeps:
+        return False, "NeverSleeps", "spec.scaling.minReplicas is more than 0"
+    if observation.activator is None:
+        return (
+            False,
+            "NoActivator",
+            _NO_ACTIVATOR,
+        )
+    if rests(draft):
+        return True, "Asleep", "no replica runs; the next request wakes the model"
+    if _falls_asleep(draft) and _led(draft):
+        return None, "FallingAsleep", "requests lead to the activators; the last replicas go when nothing is left"
+    if observation.sleep == "waking":
+        return False, "Waking", "the activators hold requests until a replica is ready"
+    if observation.sleep == "asleep" and not observation.activator.able:
+        return False, "ActivatorNotReady", "nobody asks for the model, and no activator is ready to hold requests"
+    return False, "Awake", ""
+
+
+def _by_activator(draft: Draft) -> bool:
+    """Whether the route should lead to the activators."""
+    observation, stable, activator = draft.observation, draft.status.stable, draft.observation.activator
+    now = observation.route is not None and observation.route.asleep
+    if stable is None or activator is None:
+        return False
+    if _falls_asleep(draft) or observation.sleep == "waking":
+        # Where they already lead there they stay: without pods nothing else could hold the requests.
+        return activator.able or now
+    return now and draft.ready(stable.revision) == 0
+
+
+def _falls_asleep(draft: Draft) -> bool:
+    if draft.observation.sleep != "asleep" or draft.status.rollout is not None:
+        return False
+    return not draft.observation.frozen or _wanted(draft) == 0
+
+
+def _wanted(draft: Draft) -> int:
+    revision = draft.revision(draft.status.stable.revision if draft.status.stable else None)
+    return revision.wanted if revision is not None else 0
+
+
+def _led(draft: Draft) -> bool:
+    """Whether requests lead to the activators by every way, and the gateway has said so."""
+    activator, route = draft.observation.activator, draft.observation.route
+    return activator is not None and activator.in_path and route is not None and route.asleep and route.acknowledged
+
+
+def _still_in_path(draft: Draft) -> bool:
+    """Whether the activators stay behind the Service NAME although the route should lead to the pods."""
+    activator, route, stable = draft.observation.activator, draft.observation.route, draft.status.stable
+    if activator is None or not activator.in_path or stable is None:
+        return False
+    left = route is not None and not route.asleep and route.acknowledged and draft.ready(stable.revision) > 0
+    return not left or activator.holding
+
+
+def _keeps(action: Action, revision: str) -> bool:
+    return isinstance(action, Scale | EnsureAutoscaler | EnsureDisruptionBudget) and action.revision == revision

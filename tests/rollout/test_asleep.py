@@ -1,0 +1,222 @@
+"""Scale to zero: the order in which requests and pods move, and what an operator makes of it that has just started."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from tests.rollout.world import World
+
+from ekiben.rollout import plan as p
+from ekiben.rollout.observation import Activator
+
+SPEC = {"model": {"image": "r/iris:aaaaaaaa"}, "scaling": {"minReplicas": 0, "metrics": [{"type": "concurrency"}]}}
+A, B = "aaaaaaaa", "bbbbbbbb"
+
+
+@dataclass
+class Sleeper(World):
+    """A world with activators; the loop's opinion is the test's."""
+
+    sleep: str = "awake"
+    installed: bool = True
+    able: bool = True
+    waiting: bool = False
+    holding: bool = False
+    wake: bool = False
+    in_path: bool = False
+    known: bool = False
+    trace: list = None
+
+    def observe(self):
+        seen = super().observe()
+        route = replace(seen.route, asleep=self.wake) if seen.route else None
+        activator = Activator(self.able and self.known, self.in_path, self.holding, self.waiting)
+        return replace(seen, route=route, sleep=self.sleep, activator=activator if self.installed else None)
+
+    def _asked(self):
+        return (*super()._asked(), self.wake)
+
+    def _carry_out(self, action):
+        match action:
+            case p.EnsureActivation():
+                self.note("knows") if not self.known else None
+                self.known = True
+                self.note(f"path {action.in_path}") if self.in_path != action.in_path else None
+                self.in_path = action.in_path
+            case p.LeaveActivation():
+                assert not self.wake
+                self.known = self.in_path = False
+            case p.SetWeights():
+                self.note(f"wake {action.wake}") if self.wake != action.wake else None
+                if not action.wake and self.wake:
+                    assert self.deployed[self.status.stable.revision].ready > 0, "requests lead to no pod"
+                if action.wake:
+                    assert self.known, "activators that do not know the model"
+                self.wake = action.wake
+                super()._carry_out(action)
+            case p.Scale(name, replicas):
+                if self.deployed[name].wanted != replicas:
+                    self.note(f"{name} {replicas}")
+                if replicas == 0 and self.wake:
+                    assert self.acknowledged == self._asked(), "the gateway may still send requests to the pods"
+                    self.deployed[name].wanted = 0
+                else:
+                    super()._carry_out(action)
+            case _:
+                super()._carry_out(action)
+
+    def note(self, what):
+        self.trace = [*(self.trace or []), what]
+
+    def traced(self):
+        found, self.trace = self.trace or [], []
+        return found
+
+
+@pytest.fixture
+def world():
+    made = Sleeper(SPEC)
+    made.run(10)
+    assert made.condition("Available") == ("True", "Serving")
+    made.traced()
+    return made
+
+
+def asleep(world):
+    world.sleep = "asleep"
+    world.run(20)
+    assert world.condition("Asleep") == ("True", "Asleep")
+    world.traced()
+    return world
+
+
+def test_down_the_activators_first_then_the_route_then_the_pods(world):
+    world.sleep = "asleep"
+    world.run(20)
+    assert world.traced() == ["path True", "wake True", f"{A} 0"]
+    assert world.condition("Available") == ("True", "Asleep")
+    assert world.condition("Healthy")[0] == "True"
+    writes = world.writes
+    world.run(20)
+    assert world.writes == writes, "a model that sleeps is left alone"
+
+
+def test_up_the_pods_first_then_the_route_then_the_activators_leave(world):
+    asleep(world)
+    world.sleep, world.holding, world.waiting = "waking", True, True
+    world.reconcile()
+    assert world.traced() == [f"{A} 1"]
+    assert world.condition("Asleep") == ("False", "Waking")
+    world.tick()
+    world.reconcile()
+    world.sleep = "awake"
+    world.run(3)
+    assert world.traced() == ["wake False"], "they hold requests still"
+    world.holding = world.waiting = False
+    world.run(3)
+    assert world.traced() == ["path False"]
+    assert world.condition("Available") == ("True", "Serving")
+
+
+def test_without_the_gateways_word_no_pod_goes(world):
+    world.gateway_answers = False
+    world.sleep = "asleep"
+    world.run(60)
+    assert world.traced() == ["path True", "wake True"]
+    assert world.condition("Asleep") == ("Unknown", "FallingAsleep") or world.condition("Asleep")[0] == "False"
+    world.gateway_answers = True
+    world.run(20)
+    assert world.traced() == [f"{A} 0"]
+
+
+def test_a_request_on_the_way_down_turns_it_back(world):
+    world.sleep = "asleep"
+    world.run(3)
+    assert world.wake
+    world.sleep = "awake"
+    world.run(5)
+    assert world.traced() == ["path True", "wake True", "wake False", "path False"]
+    assert world.deployed[A].wanted == 1
+
+
+@pytest.mark.parametrize("stop", range(20))
+def test_an_operator_that_starts_in_the_midst_of_it_goes_on(world, stop):
+    """It takes every model to be awake until its own loop has looked."""
+    world.sleep = "asleep"
+    world.run(stop)
+    world.sleep = "awake"
+    world.reconcile()
+    world.sleep = "asleep"
+    world.run(20)
+    assert world.condition("Asleep") == ("True", "Asleep")
+
+
+def test_one_that_has_just_started_wakes_no_model_but_for_a_request(world):
+    asleep(world)
+    world.sleep = "awake"
+    world.run(5)
+    assert world.deployed[A].wanted == 0
+    world.waiting = True
+    world.reconcile()
+    assert world.deployed[A].wanted == 1
+
+
+def test_activators_that_come_and_go_wake_no_model(world):
+    asleep(world)
+    world.able = False
+    world.run(10)
+    assert world.traced() == []
+
+
+@pytest.mark.parametrize(
+    ("lacking", "reason"), [({"installed": False}, "NoActivator"), ({"able": False}, "ActivatorNotReady")]
+)
+def test_without_an_activator_a_replica_stays_and_a_condition_says_why(world, lacking, reason):
+    for name, value in lacking.items():
+        setattr(world, name, value)
+    world.sleep = "asleep"
+    world.run(30)
+    assert world.deployed[A].wanted == 1
+    assert world.condition("Asleep") == ("False", reason)
+
+
+def test_a_model_that_is_not_to_sleep_any_more_gets_its_pods_before_its_requests(world):
+    asleep(world)
+    world.apply(scaling={"minReplicas": 2, "metrics": [{"type": "concurrency"}]})
+    world.sleep = "awake"
+    world.run(10)
+    assert world.traced()[:2] == [f"{A} 2", "wake False"]
+    assert (world.wake, world.known) == (False, False)
+
+
+def test_a_canary_of_a_sleeping_model_wakes_what_the_verdict_needs(world):
+    asleep(world)
+    world.apply(image=f"r/iris:{B}")
+    world.sleep = "waking"
+    world.reconcile()
+    assert world.deployed[A].wanted == 1
+    assert world.deployed[B].wanted == 1
+    world.tick()
+    world.sleep = "awake"
+    world.run(30)
+    assert not world.wake
+    assert world.weights[B] > 0
+    assert world.deployed[A].ready >= 1
+    world.sleep = "asleep"
+    world.run(5)
+    assert world.deployed[A].wanted >= 1, "nothing sleeps while a rollout runs"
+    assert not world.wake
+
+
+def test_in_a_freeze_a_model_wakes_and_does_not_fall_asleep(world):
+    asleep(world)
+    world.frozen = "until Monday"
+    world.run(5)
+    assert world.wake
+    world.sleep = "waking"
+    world.run(3)
+    world.sleep = "awake"
+    world.run(5)
+    assert world.traced() == [f"{A} 1", "wake False", "path False"]
+    world.sleep = "asleep"
+    world.run(30)
+    assert world.deployed[A].wanted == 1
