@@ -48,7 +48,7 @@ def by_traffic(evidence: Evidence | None) -> Conviction | None:
         return None
     if evidence.verdict == "Regressed":
         worst = max(evidence.metrics, key=lambda metric: metric.regressed, default=None)
-        reasons = {"errors": "ErrorRateRegressed", "latency": "LatencyRegressed"}
+        reasons = {"errors": "ErrorRateRegressed", "latency": "LatencyRegressed", "rejected": "RejectedRegressed"}
         reason = reasons.get(worst.name, "Regressed") if worst else "Regressed"
         return Conviction(reason, evidence.message)
     if evidence.hung:

@@ -8,13 +8,14 @@ from ekiben.cli.episodes import Episode
 
 from .figures import convicted, passed
 
-_BY_REQUESTS = ("ErrorRateRegressed", "LatencyRegressed", "Regressed")
+_BY_REQUESTS = ("ErrorRateRegressed", "LatencyRegressed", "RejectedRegressed", "Regressed")
 _BY_PODS = ("Crashed", "OutOfMemory", "ImagePullFailed", "ProgressDeadlineExceeded", "CanaryUnavailable", "Unavailable")
 
 # Each goes on with "because": what happened to {new}, against {old}.
 _BECAUSE = {
     "ErrorRateRegressed": "more of its requests failed than of {old}'s",
     "LatencyRegressed": "it answered more slowly than {old}",
+    "RejectedRegressed": "it refused more of its requests (4xx) than {old}",
     "Regressed": "the evidence says that it is worse than {old}",
     "ObjectiveMissed": "it missed an objective (spec.rollout.objectives)",
     "Hung": "it took requests and answered none of them",
@@ -41,6 +42,8 @@ _NEXT = {
     "ErrorRateRegressed": "Look at what fails in the new revision's answers or logs, then change spec.model.",
     "LatencyRegressed": "Find out what became slow (a larger model, fewer threads, a smaller CPU limit), then change "
     "spec.model; spec.rollout.analysis.latencyTolerance says how much slower is still fine.",
+    "RejectedRegressed": "Look at which requests are refused: usually the input that the model takes has changed. Then "
+    "change spec.model, or its callers.",
     "ObjectiveMissed": "Look at what fails or became slow, then change spec.model; or set spec.rollout.objectives to "
     "what this model can meet.",
     "Hung": "Look for a deadlock, or for a call that waits without a timeout, then change spec.model.",
