@@ -50,7 +50,8 @@ def settled(story: Story) -> list[str]:
 
 def _at_rest(story: Story) -> bool:
     status = story.world.status
-    return bool(status) and "rollout" not in status and "former" not in status
+    # A pause may have been asked for, and heard of only now.
+    return bool(status) and not {"rollout", "former"} & status.keys() and not status.get("paused")
 
 
 def _help(story: Story) -> None:
