@@ -62,20 +62,31 @@ class Truth:
 class Scene:
     """The resource in a namespace of its own."""
 
-    def __init__(self, info: ClusterInfo, image: str, namespace: str, rollout: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        info: ClusterInfo,
+        image: str,
+        namespace: str,
+        rollout: dict[str, Any],
+        scaling: dict[str, Any] | None = None,
+        model: dict[str, Any] | None = None,
+    ) -> None:
         self._info = info
         self._image = image
         self._namespace = namespace
         self._rollout = rollout
+        self._scaling = scaling or {"minReplicas": 3, "maxReplicas": 3}
+        self._model = model or {}
 
     @property
     def host(self) -> str:
         """The model's hostname."""
         return f"{NAME}.{self._namespace}.{self._info.domain}"
 
-    def load(self, rate: float) -> Load:
+    def load(self, rate: float, timeout: float = 30.0) -> Load:
         """Return steady callers of the model."""
-        return Load(f"{self._info.gateway_url.rstrip('/')}/predict", self.host, rate, [{"value": 1.0}])
+        url = f"{self._info.gateway_url.rstrip('/')}/predict"
+        return Load(url, self.host, rate, [{"value": 1.0}], timeout=timeout)
 
     async def apply(self, truth: Truth) -> None:
         """Ask for a revision that behaves so."""
@@ -84,8 +95,8 @@ class Scene:
             "kind": "ModelDeployment",
             "metadata": {"name": NAME},
             "spec": {
-                "model": {"image": self._image, "env": truth.env()},
-                "scaling": {"minReplicas": 3, "maxReplicas": 3},
+                "model": {"image": self._image, "env": truth.env(), **self._model},
+                "scaling": self._scaling,
                 "rollout": self._rollout,
             },
         }

@@ -133,7 +133,6 @@ def _controller_manager(layout: Layout) -> Sequence[str]:
         f"--cluster-cidr={POD_CIDR}",
         "--allocate-node-cidrs",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
-        "--horizontal-pod-autoscaler-sync-period=5s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=30s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=10s",
     )
