@@ -35,7 +35,7 @@ def main() -> int:
     """Print the tables, draw the picture, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.analysis", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few streams, on one core, no picture: under 40 s")
-    parser.add_argument("--streams", type=int, default=60, help="streams of each family in the full form")
+    parser.add_argument("--streams", type=int, default=40, help="streams of each family in the full form")
     parser.add_argument("--plot", type=Path, help=f"where the picture goes; {_PICTURE.name} in docs/images by default")
     options = parser.parse_args()
     began = time.monotonic()
@@ -55,18 +55,18 @@ def _quick() -> list[str]:
     """Ten minutes of each family at 1 %, and a few regressions."""
     looks = int(600 / LOOK)
     healthy = [compare(Case(family, 0.01, 1.0, 24, looks)) for family in _NULLS]
-    healthy += [compare(Slow(latency, 50, 12, looks)) for latency in latencies.EQUAL]
+    healthy += [compare(Slow(latency, 50, 8, looks)) for latency in latencies.EQUAL]
     tables.false_rollbacks(healthy, "The canary is no worse, 10 minutes")
     worse = [compare(Case(_CONSTANT, p0, odds, 12, looks)) for p0, odds in ((0.01, 5.0), (0.05, 3.0))]
     worse += [compare(Slow(latency, 50, 6, looks)) for latency in latencies.SLOWER[1:3]]
     tables.detection(worse, "The canary is worse, 10 minutes")
-    tables.bounds([measure(Cell(0.01, 5.0, 0.1, 12)), measure(Shape(latencies.SLOWER[2], 6))])
+    tables.bounds([measure(Cell(0.01, 5.0, 0.1, 8)), measure(Shape(latencies.SLOWER[2], 6))])
     return guard.broken(healthy)
 
 
 def _full(run: Run, streams: int, picture: Path) -> list[str]:
     healthy = run(compare, [*_errors(1.0, streams, _NULLS), *_latencies(latencies.EQUAL, streams // 2)])
-    tables.false_rollbacks(healthy, f"The canary is no worse, an hour, {streams} streams")
+    tables.false_rollbacks(healthy, f"The canary is no worse, half an hour, {streams} streams")
     worse = run(
         compare,
         [
@@ -80,7 +80,7 @@ def _full(run: Run, streams: int, picture: Path) -> list[str]:
     tables.figures(rows, f"gone back from within an hour, {streams} streams")
     tables.promotions(run(promote, [(case, streams // 2) for case in CASES]))
     shapes = [Shape(latency, streams // 2) for latency in latencies.SLOWER]
-    tables.bounds(run(measure, [*cells(streams // 2), *shapes]))
+    tables.bounds(run(measure, [*cells(max(8, streams // 3)), *shapes]))
     from .plot import draw
 
     draw(picture, _shown(healthy), _shown(worse), 1.0)
@@ -90,7 +90,7 @@ def _full(run: Run, streams: int, picture: Path) -> list[str]:
 
 def _errors(odds: float, streams: int, families: Iterable[Family]) -> list[Case]:
     rates = (0.001, 0.01, 0.05) if odds == 1 else (0.01,)
-    return [Case(family, p0, odds, streams, _HOUR) for family in families for p0 in rates]
+    return [Case(family, p0, odds, streams, _HOUR // 2 if odds == 1 else _HOUR) for family in families for p0 in rates]
 
 
 def _latencies(some: Iterable[latencies.Latency], streams: int) -> list[Slow]:

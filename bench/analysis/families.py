@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -22,14 +22,16 @@ CANARY_PODS = 2
 STABLE_PODS = 6
 
 
+def _steady(rng: np.random.Generator, streams: int, looks: int, p0: float) -> Floats:
+    return np.full((streams, looks), p0)
+
+
 @dataclass(frozen=True)
 class Family:
     """What happens to both revisions, whatever the canary is like."""
 
     name: str
-    rate: Callable[[np.random.Generator, int, int, float], Floats] = field(
-        default=lambda rng, streams, looks, p0: np.full((streams, looks), p0)
-    )
+    rate: Callable[[np.random.Generator, int, int, float], Floats] = _steady
     """(generator, streams, looks, p0) -> the stable's rate of errors in each block, (streams, looks)."""
     weights: tuple[float, ...] = (0.1,)
     """The canary's shares of the requests, one after the other, equally long."""
@@ -190,8 +192,8 @@ FAMILIES = (
     Family("gaps in traffic and readings", gaps=True),
     Family("slow success, fast error", slow=True),
     Family("scrape skew of 2 %, bursts", rate=_bursts, skew=0.02),
-    Family("pod noise redrawn, 0.002", correlation=0.002, rps=200, claimed=False),
-    Family("pod noise redrawn, 0.005", correlation=0.005, rps=200, claimed=False),
-    Family("pod noise redrawn, 0.02", correlation=0.02, rps=200, claimed=False),
+    Family("pod noise redrawn, 0.002", correlation=0.002, rps=200),
+    Family("pod noise redrawn, 0.005", correlation=0.005, rps=200),
+    Family("pod noise redrawn, 0.02", correlation=0.02, rps=200),
     Family("pod noise for life, 0.005", correlation=0.005, rps=200, redrawn=False, claimed=False),
 )

@@ -45,5 +45,5 @@ def figure(job: tuple[Figure, int]) -> tuple[str, Floats]:
     odds = one.canary / (1 - one.canary) / (one.stable / (1 - one.stable))
     drawn = draw(FAMILIES[0], one.stable, odds, one.rps, streams, _HOUR)
     config = whole_alpha("errors", None, error_tolerance=1.0)
-    found = [ours.judge(drawn, stream, config).look for stream in range(streams)]
+    found = [ours.judge(drawn, stream, config, pooled=True).look for stream in range(streams)]
     return one.name, LOOK * np.array(found)

@@ -15,7 +15,7 @@ from .families import BEFORE, CANARY_PODS, STABLE_PODS, Floats, Ints, Streams, s
 
 ALPHA = 0.01
 TICK = 1.0
-_ABOUT = 150
+_ABOUT = 60
 """Ticks that a detection takes, about: the traffic is chosen for it."""
 _MOST = 20 * _ABOUT
 ONE_METRIC, COMPLETE = 1.25, 1.65
@@ -78,7 +78,7 @@ def measure(case: Cell | Shape) -> tuple[Cell | Shape, Ratio]:
     bare = streams if streams.hist is None or metric == "latency" else _without_latency(streams)
     history = None if bare.history is None else tuple(bare.history.tolist())
     strict = {"error_tolerance": 1.0, "latency_tolerance": 1.0}
-    alone = _mean(bare, whole_alpha(metric, history, **strict))
+    alone = _mean(bare, whole_alpha(metric, history, **strict), pooled=True)
     complete, default = _mean(streams, Config(**strict)), _mean(streams, Config())
     return case, Ratio(best, alone[0] / best, complete[0] / best, default[0] / best, default[1])
 
@@ -128,9 +128,9 @@ def _without_latency(streams: Streams) -> Streams:
     return _streams(streams.n, streams.errors, float(streams.weights[0]), None, None)
 
 
-def _mean(streams: Streams, config: Config) -> tuple[float, float]:
+def _mean(streams: Streams, config: Config, *, pooled: bool = False) -> tuple[float, float]:
     """Return the mean of the canary's requests until conviction, or all of them, and the share without one."""
-    found = [ours.judge(streams, stream, config, look=TICK) for stream in range(len(streams.n))]
+    found = [ours.judge(streams, stream, config, look=TICK, pooled=pooled) for stream in range(len(streams.n))]
     return float(np.mean([one.requests for one in found])), float(np.mean([one.look == inf for one in found]))
 
 

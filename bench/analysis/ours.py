@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 
-from ekiben.analysis import Block, Config, Counts, Histogram, State, initial, step
+from ekiben.analysis import POOLED, Block, Config, Counts, Histogram, State, initial, step
 
 from .families import BEFORE, CANARY_PODS, LOOK, Streams
 from .latencies import BOUNDS
@@ -31,7 +31,9 @@ def begin(config: Config, history: tuple[int, ...] | None) -> State:
     return initial(config, None if history is None else Histogram(BOUNDS, history))
 
 
-def judge(streams: Streams, stream: int, config: Config, *, look: float = LOOK, until: str = "Regressed") -> Outcome:
+def judge(
+    streams: Streams, stream: int, config: Config, *, look: float = LOOK, until: str = "Regressed", pooled: bool = False
+) -> Outcome:
     """Return what the product says about one stream.
 
     Args:
@@ -41,11 +43,12 @@ def judge(streams: Streams, stream: int, config: Config, *, look: float = LOOK, 
         look: seconds of a block.
         until: the verdict that ends it; at "NotWorse" a conviction does as well. Looked at until "Regressed", a stream
             goes on after a "NotWorse": a rollout may stay where it is for longer.
+        pooled: count arms as a whole, so that nothing is known about pods.
     """
     history = None if streams.history is None else tuple(int(count) for count in streams.history)
     state, requests = begin(config, history), 0
     said = None
-    for number, block in _blocks(streams, stream, look):
+    for number, block in _blocks(streams, stream, look, pooled=pooled):
         state, said = step(state, block)
         requests += sum(counts.n for counts in block.canary.values())
         if said.kind in ("Regressed", until):
@@ -53,10 +56,10 @@ def judge(streams: Streams, stream: int, config: Config, *, look: float = LOOK, 
     return Outcome("Unknown", inf, requests, said is not None and bool(said.problem))
 
 
-def _blocks(streams: Streams, stream: int, look: float) -> Iterator[tuple[float, Block]]:
+def _blocks(streams: Streams, stream: int, look: float, *, pooled: bool) -> Iterator[tuple[float, Block]]:
     n_before, errors_before = (counts[stream] for counts in streams.before)
     for at in range(BEFORE):
-        if n_before[at].any():
+        if n_before[at].any() and not pooled:
             pods = {
                 f"s{pod}": Counts(int(n), int(errors))
                 for pod, (n, errors) in enumerate(zip(n_before[at], errors_before[at], strict=True))
@@ -74,4 +77,12 @@ def _blocks(streams: Streams, stream: int, look: float) -> Iterator[tuple[float,
         ]
         canary = {f"c{pod}": counts for pod, counts in enumerate(pods[:CANARY_PODS])}
         stable = {f"s{pod}": counts for pod, counts in enumerate(pods[CANARY_PODS:])}
+        if pooled:
+            canary, stable = {POOLED: _sum(canary.values())}, {POOLED: _sum(stable.values())}
         yield at + 1, Block(str(at), at * look, canary, stable, bounds, weight)
+
+
+def _sum(pods: Iterable[Counts]) -> Counts:
+    several = list(pods)
+    hist = tuple(map(sum, zip(*(one.hist for one in several), strict=True)))
+    return Counts(sum(one.n for one in several), sum(one.errors for one in several), hist)

@@ -71,8 +71,12 @@ def bounds(results: Iterable[tuple[goals.Cell | goals.Shape, goals.Ratio]]) -> N
     for case, ratio in several:
         if isinstance(case, goals.Shape):
             print(f"{case.latency.name:<32}{ratio.best:>8.0f}" + _ratios(ratio, case.latency.goal, None))
-    print("  one metric: it has the whole of alpha; all: errors and latency share it; both tolerate nothing.")
-    print("  defaults: what a user gets, who tolerates odds 1.15 times higher and 10 % slower. *: above the goal.")
+    print(
+        "  one metric: it has the whole of alpha, pods are not told apart; all: every metric and the guard against pods that differ."
+    )
+    print(
+        "  Both tolerate nothing. defaults: what a user gets, who tolerates odds 1.15 times higher and 10 % slower. *: above the goal."
+    )
 
 
 def _ratios(ratio: goals.Ratio, one: float, all_: float | None) -> str:
