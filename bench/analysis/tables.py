@@ -72,10 +72,10 @@ def bounds(results: Iterable[tuple[goals.Cell | goals.Shape, goals.Ratio]]) -> N
         if isinstance(case, goals.Shape):
             print(f"{case.latency.name:<32}{ratio.best:>8.0f}" + _ratios(ratio, case.latency.goal, None))
     print(
-        "  one metric: it has the whole of alpha, pods are not told apart; all: every metric and the guard against pods that differ."
+        "  one metric: it has the whole of alpha, and pods are not told apart. all: every metric, and the guard of"
     )
     print(
-        "  Both tolerate nothing. defaults: what a user gets, who tolerates odds 1.15 times higher and 10 % slower. *: above the goal."
+        "  pods. Both tolerate nothing; defaults: odds 1.15 times higher, 10 % slower. *: above the goal."
     )
 
 
