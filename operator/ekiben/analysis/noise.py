@@ -25,6 +25,8 @@ from .hypergeometric import Vector
 
 FEWEST_PODS = 3
 """Pods of the stable with which their differences can be told from the canary's."""
+FEWEST_FOR_LATENCY = 2
+"""The same for latency: pods rarely fail differently, but no two nodes are equally fast."""
 _LASTING = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _DRAWN = (1.0, 3.0, 10.0, 30.0, 100.0)
 _BELIEF = {1.0: 0.01, 3.0: 0.05}
@@ -91,9 +93,15 @@ def observe(noise: Noise, block: Block) -> Noise:
     return replace(noise, pods=_added(noise, known, keys, seen, expected), drawn=_drawn(noise, seen, expected))
 
 
-def log_discount(noise: Noise, channels: Sequence[int]) -> float:
-    """Return the log of the largest rho B: what wealth is divided by, where it is above 0."""
-    if noise.baseline_pods < FEWEST_PODS or not channels:
+def log_discount(noise: Noise, channels: Sequence[int], fewest: int = FEWEST_PODS) -> float:
+    """Return the log of the largest rho B: what wealth is divided by, where it is above 0.
+
+    Args:
+        noise: what is known about pods.
+        channels: of the metric.
+        fewest: pods of the stable below which nothing is known.
+    """
+    if noise.baseline_pods < fewest or not channels:
         return QUIET
     seen = np.array([[pod.seen[channel] for pod in noise.pods] for channel in channels], dtype=np.float64)
     expected = np.array([[pod.expected[channel] for pod in noise.pods] for channel in channels])

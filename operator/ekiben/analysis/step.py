@@ -141,15 +141,17 @@ def _discounted(state: State) -> State:
     if pods is None:
         return state
 
-    def discounted(metric: Metric, channels: range) -> Metric:
+    def discounted(metric: Metric, channels: range, fewest: int = noise.FEWEST_PODS) -> Metric:
         worth = metric.wealth.log_wealth > _WORTH_A_LOOK
-        return replace(metric, noise=noise.log_discount(pods, channels) if worth else noise.QUIET)
+        return replace(metric, noise=noise.log_discount(pods, channels, fewest) if worth else noise.QUIET)
 
     return replace(
         state,
         errors=discounted(state.errors, range(1)),
         rejected=None if state.rejected is None else discounted(state.rejected, range(1, 2)),
-        latency=None if state.latency is None else discounted(state.latency, range(2, len(pods.channels))),
+        latency=None
+        if state.latency is None
+        else discounted(state.latency, range(2, len(pods.channels)), noise.FEWEST_FOR_LATENCY),
     )
 
 
