@@ -39,7 +39,7 @@ def test_what_a_later_version_adds_is_left_out():
         {"pods": ["224.0.0.1"]},
         {"queue": 0},
         {"timeout": -1},
-        {"pods": None},
+        {"pods": 5},
     ],
 )
 def test_an_entry_that_no_pod_can_have_is_refused(wrong):

@@ -1,8 +1,9 @@
 """The way to the activators: a Service without a selector, and slices beside Kubernetes' own."""
 
+from tests.objects.resources import resource
+
 from ekiben.objects import service, wake
 from ekiben.objects.names import RESOURCE_LABEL, revision_from, wake_name
-from tests.objects.resources import resource
 
 
 def test_the_service_selects_nothing_and_is_no_revisions():

@@ -14,6 +14,22 @@ app.kubernetes.io/part-of: ekiben
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{- define "ekiben.activator" -}}
+{{ include "ekiben.name" . }}-activator
+{{- end }}
+
+{{- define "ekiben.activatorSelector" -}}
+app.kubernetes.io/name: ekiben-activator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "ekiben.activatorLabels" -}}
+{{ include "ekiben.activatorSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: ekiben
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
 {{- define "ekiben.serviceAccount" -}}
 {{ .Values.serviceAccount.name | default (include "ekiben.name" .) }}
 {{- end }}
@@ -77,6 +93,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, watch]
+{{- if .Values.activator.enabled }}
+# The slices that lead the Services of a sleeping model to the activators.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [create, patch, delete]
+{{- end }}
 # The annotation that freezes a namespace.
 - apiGroups: [""]
   resources: [namespaces]

@@ -63,5 +63,6 @@ UPGRADE = Answer(
     "upgrade",
     "A connection cannot be upgraded (WebSocket, CONNECT) while the model wakes. Send an ordinary request first.",
 )
+PRIVATE = Answer(404, "private", "This path is the model server's own: it is not served here, and wakes nobody.")
 TARGET = Answer(400, "target", "The request's target has to be a path that begins with '/'.")
 TOO_LARGE = Answer(413, "tooLarge", "The request's body is larger than the activator passes on.")

@@ -37,6 +37,9 @@ class Proxy:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. A caller that goes away cancels this."""
         since = asyncio.get_running_loop().time()
+        if _within(request.raw_path, self.queue.entry.private):
+            self._figures.refuse(self._model, answers.PRIVATE.reason)
+            return _own(answers.PRIVATE)
         self.queue.arrived += 1
         self._figures.requests.labels(*self._model).inc()
         try:
@@ -123,6 +126,11 @@ async def _pass(request: web.BaseRequest, answer: aiohttp.ClientResponse, respon
         async for chunk in answer.content.iter_any():
             await response.write(chunk)
     await response.write_eof()
+
+
+def _within(target: str, prefixes: tuple[str, ...]) -> bool:
+    path = target.partition("?")[0]
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
 def _own(answer: Answer) -> web.Response:

@@ -46,6 +46,8 @@ class Entry:
     """Requests that one activator holds at most."""
     at_once: int = 32
     """Requests that one activator has on the way to one pod at most."""
+    private: tuple[str, ...] = ()
+    """Paths of the model server itself: who asks for its metrics or its health wakes nobody."""
 
     @property
     def key(self) -> str:
@@ -71,7 +73,8 @@ def entry_from(text: str) -> Entry:
     try:
         data: dict[str, Any] = json.loads(text)
         known = {field.name for field in fields(Entry)}
-        entry = Entry(**{key: value for key, value in data.items() if key in known} | {"pods": tuple(data["pods"])})
+        lists = {key: tuple(data.get(key) or ()) for key in ("pods", "private")}
+        entry = Entry(**{key: value for key, value in data.items() if key in known} | lists)
         _check(entry)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EntryError(f"not an entry of the activators' table: {error}") from error

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
+from ekiben.api.base import seconds
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.rollout import Testers
 
 from . import hostnames
 from .meta import metadata
-from .names import child_name, revision_from
+from .names import child_name, revision_from, wake_name
 from .runtime import server_of
-from .service import PORT
+from .service import PORT, WEIGHTS_ANNOTATION, noted, noted_weights
 from .settings import Settings
+from .wake import cold_start
 
 GROUP = "gateway.networking.k8s.io"
 MIRROR = "RequestMirror"
 # Gateway API has no filter that answers by itself. The server answers 404 here, at the cost of one request.
-_NOWHERE = "/.not-served-here"
+NOWHERE = "/.not-served-here"
 
 Json = dict[str, Any]
 
@@ -29,20 +32,37 @@ def render(
     weights: Sequence[tuple[str, int]],
     mirror: tuple[str, int] | None = None,
     testers: tuple[Testers, str] | None = None,
+    *,
+    wake: bool = False,
 ) -> Json:
     """Return the HTTPRoute with these (revision, per cent) backends, the stable one first.
 
     `mirror` is the (revision, per cent) that gets copies, `testers` who reaches which revision whatever its weight.
-    The rule with the weights is the last one.
+    The rule with the weights is the last one. With `wake` the activators get what callers ask, and the weights are
+    noted; a request then takes as long as it may wait and the model may work on it.
     """
-    backends = [_backend(resource.metadata.name, revision, weight) for revision, weight in weights]
+    name = resource.metadata.name
+    backends = [_backend(name, revision, 0 if wake else weight) for revision, weight in weights]
+    if wake:
+        backends.append({**_backend(name, "", 100), "name": wake_name(name)})
     # The private paths have the same backends: which revision answers stays a matter of chance for every request.
     rules = [_private(resource, backends)]
     if testers is not None:
         rules.append(_testers(resource, *testers))
     rules.append(_public(resource, backends, mirror))
     spec = {"hostnames": hostnames.of(resource, settings), "rules": rules}
-    return _route(resource, resource.metadata.name, parent_refs(resource, settings), spec)
+    made = _route(resource, name, parent_refs(resource, settings), spec)
+    if wake:
+        made["metadata"]["annotations"] = {WEIGHTS_ANNOTATION: noted(weights)}
+        for rule in made["spec"]["rules"]:
+            rule["timeouts"] = {"request": f"{ceil(cold_start(resource) + seconds(resource.spec.traffic.timeout))}s"}
+    return made
+
+
+def asleep(route: Mapping[str, Any]) -> bool:
+    """Whether a route leads to the activators."""
+    name = wake_name(route.get("metadata", {}).get("name", ""))
+    return any(one.get("name") == name and one.get("weight", 1) for one in _main_rule(route).get("backendRefs") or ())
 
 
 def render_preview(
@@ -85,7 +105,10 @@ def parent_refs(resource: ModelDeployment, settings: Settings) -> list[Json]:
 
 def weights(route: Mapping[str, Any]) -> dict[str, int]:
     """Read the weights back: revision -> per cent. Backends that are no revision of the resource are left out."""
-    return _weights(route.get("metadata", {}).get("name", ""), _main_rule(route))
+    meta = route.get("metadata", {})
+    if asleep(route):
+        return noted_weights((meta.get("annotations") or {}).get(WEIGHTS_ANNOTATION, ""))
+    return _weights(meta.get("name", ""), _main_rule(route))
 
 
 def mirrored(route: Mapping[str, Any]) -> str | None:
@@ -140,7 +163,7 @@ def _private(resource: ModelDeployment, backends: list[Json]) -> Json:
     prefix = resource.spec.traffic.path.rstrip("/")
     return {
         "matches": [_prefix(prefix + path) for path in server_of(resource.spec.model).private_paths],
-        "filters": [_rewrite({"type": "ReplaceFullPath", "replaceFullPath": _NOWHERE})],
+        "filters": [_rewrite({"type": "ReplaceFullPath", "replaceFullPath": NOWHERE})],
         "backendRefs": backends,
         "timeouts": _timeouts(resource),
     }

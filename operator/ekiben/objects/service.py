@@ -40,7 +40,7 @@ def render_shared(resource: ModelDeployment, weights: Sequence[tuple[str, int]])
     resource. Whoever writes it sees to it that no third revision has any.
     """
     name = resource.metadata.name
-    annotations = {WEIGHTS_ANNOTATION: ",".join(f"{revision}={weight}" for revision, weight in weights)}
+    annotations = {WEIGHTS_ANNOTATION: noted(weights)}
     serving = [revision for revision, weight in weights if weight > 0]
     both = {RESOURCE_LABEL: name, MANAGED_BY_LABEL: MANAGER}
     chosen = both if len(serving) > 1 else selector(name, serving[0] if serving else weights[0][0])
@@ -56,12 +56,12 @@ def selected(service: Mapping[str, Any]) -> str | None:
 def weights(service: Mapping[str, Any]) -> dict[str, int]:
     """Return what was asked for under replicaRatio: revision -> per cent. The selector is what counts: where the note
     does not fit it, the revision that it selects has everything, and of several nothing is known."""
-    noted = _noted((service.get("metadata", {}).get("annotations") or {}).get(WEIGHTS_ANNOTATION, ""))
-    serving = [revision for revision, weight in noted.items() if weight > 0]
+    told = noted_weights((service.get("metadata", {}).get("annotations") or {}).get(WEIGHTS_ANNOTATION, ""))
+    serving = [revision for revision, weight in told.items() if weight > 0]
     one = selected(service)
     if one is None:
-        return noted if len(serving) > 1 else {}
-    return noted if serving == [one] else {one: 100}
+        return told if len(serving) > 1 else {}
+    return told if serving == [one] else {one: 100}
 
 
 def route_of(service: Mapping[str, Any]) -> str | None:
@@ -70,7 +70,13 @@ def route_of(service: Mapping[str, Any]) -> str | None:
     return str(found) if found else None
 
 
-def _noted(text: str) -> dict[str, int]:
+def noted(weights: Sequence[tuple[str, int]]) -> str:
+    """Return weights as the annotation has them."""
+    return ",".join(f"{revision}={weight}" for revision, weight in weights)
+
+
+def noted_weights(text: str) -> dict[str, int]:
+    """Return the weights of an annotation: revision -> per cent."""
     pairs = [part.partition("=") for part in text.split(",") if part]
     return {revision: int(weight) for revision, _, weight in pairs if weight.isdecimal() and len(weight) <= 3}
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from ekiben.api.base import GROUP
+from ekiben.api.base import GROUP, seconds
 from ekiben.api.modeldeployment import ModelDeployment
 
 from .meta import metadata
@@ -23,9 +23,15 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SERVICE_OF = "kubernetes.io/service-name"
 MANAGER = f"activator.{GROUP}"
 _PORT_NAME = "http"
+_COLD_START = "120s"
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 Json = dict[str, Any]
+
+
+def cold_start(resource: ModelDeployment) -> float:
+    """Return how long a request waits for the model to wake, seconds."""
+    return seconds(resource.spec.scaling.cold_start_timeout or _COLD_START)
 
 
 def render_service(resource: ModelDeployment) -> Json:

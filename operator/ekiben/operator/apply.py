@@ -15,6 +15,9 @@ from ekiben.rollout import plan
 from ekiben.rollout.capacity import Owner
 from ekiben.rollout.plan import Action
 
+from .activators import apply as activation
+from .activators.activators import Activators
+from .queue import Key
 from .repairs import Repairs
 from .traffic.write import Traffic
 from .world import Json, World
@@ -26,8 +29,15 @@ __all__ = ["Applier", "BlockedError", "split"]
 class Applier:
     """Carries out the actions of plans."""
 
-    def __init__(self, cluster: Cluster, rendering: Rendering, count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        rendering: Rendering,
+        count: Callable[[str], None],
+        activators: Activators | None = None,
+    ) -> None:
         self._cluster = cluster
+        self._activators = activators
         self._writes = Writer(cluster, count)
         self._repairs = Repairs(self._writes)
         self._traffic = Traffic(self._writes, rendering)
@@ -58,6 +68,8 @@ class Applier:
             ClusterError: the API server was not reached, or something has changed since it was read.
         """
         await self._traffic.forget(namespace, name)
+        if self._activators is not None:
+            await self._activators.forget(Key(namespace, name))
 
     async def _act(self, world: World, action: Action) -> None:
         # Each write is noted in `world`: a later action of the same plan must find what this one left.
@@ -85,6 +97,8 @@ class Applier:
                 await self._traffic.set_weights(world, action)
             case plan.EnsureStableService():
                 await self._traffic.select(world, action.revision)
+            case plan.EnsureActivation() | plan.LeaveActivation():
+                await self._activate(world, action)
             case plan.DeleteRevision():
                 name = child_name(world.resource.metadata.name, action.revision)
                 await self._writes.delete(world, kinds.AUTOSCALER, world.autoscalers.pop(action.revision, None))
@@ -92,6 +106,14 @@ class Applier:
                 await self._writes.delete(world, kinds.DISRUPTION_BUDGET, world.budgets.pop(action.revision, None))
                 await self._writes.delete(world, kinds.DEPLOYMENT, world.deployments.pop(action.revision, None))
                 await self._writes.delete(world, kinds.SERVICE, world.services.pop(name, None))
+
+    async def _activate(self, world: World, action: plan.EnsureActivation | plan.LeaveActivation) -> None:
+        if self._activators is None:
+            return
+        if isinstance(action, plan.EnsureActivation):
+            await activation.ensure(self._writes, self._activators, world, action)
+        else:
+            await activation.leave(self._writes, self._activators, world)
 
     async def _own(self, world: World, action: Owner) -> None:
         """Say who owns a revision's replicas."""

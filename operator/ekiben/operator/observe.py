@@ -17,7 +17,7 @@ from ekiben.api.request import REQUEST_ANNOTATION
 from ekiben.api.rollout import Rollout
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.objects import autoscaler, disruption, names, rendered, service
+from ekiben.objects import autoscaler, disruption, names, rendered, service, wake
 from ekiben.objects.deployment import model_of, number_of
 from ekiben.objects.drift import drift
 from ekiben.objects.meta import is_owned
@@ -25,11 +25,15 @@ from ekiben.objects.problems import policy_problems
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Target
 
+from .activators import apply as activation
+from .activators.activators import Activators
+from .activators.seen import Activation
 from .freeze import Freezes
 from .gateways import Gateways
 from .keda import Keda, handing_over
 from .pods import parse_pod, still_runs
 from .policies import Policies
+from .queue import Key
 from .scale.load import Load
 from .traffic import observed
 from .traffic.read import Reader
@@ -56,12 +60,14 @@ class Observer:
         gateways: Gateways,
         freeze: str = "",
         keda_triggers: tuple[str, ...] = (),
+        activators: Activators | None = None,
     ) -> None:
         self._cluster = cluster
         self._rendering = rendering
         self._traffic = Reader(cluster, gateways)
         self._keda = Keda(cluster, keda_triggers)
         self._freezes = Freezes(cluster, freeze)
+        self._activators = activators
         self.policies = Policies(cluster)
 
     async def read(self, raw: Json, resource: ModelDeployment) -> World:
@@ -85,6 +91,7 @@ class Observer:
         )
         deployments, services, autoscalers, budgets, pods, slices = lists
         owned = {item["metadata"]["name"]: item for item in services if is_owned(item, resource)}
+        ours = [item for item in slices if wake.is_ours(item)]
         return World(
             raw=raw,
             resource=resource,
@@ -96,7 +103,9 @@ class Observer:
             budgets=_by_revision(item for item in budgets if is_owned(item, resource)),
             services=owned,
             pods=_pods(pods),
-            endpoints=_endpoints(slices),
+            endpoints=_endpoints(item for item in slices if not wake.is_ours(item)),
+            wake_slices={item["metadata"]["name"]: item for item in ours if is_owned(item, resource)},
+            activation=await self._activation(resource),
             rollout=rollout,
             policy_problem=policy_problem or self._policy_problem(resource, rollout),
             frozen=frozen,
@@ -107,6 +116,12 @@ class Observer:
     def _policy_problem(self, resource: ModelDeployment, rollout: Rollout | None) -> str:
         """What a RolloutPolicy says may be too much for this namespace; the spec alone was looked at before."""
         return "; ".join(policy_problems(resource, rollout, self._rendering)) if rollout is not None else ""
+
+    async def _activation(self, resource: ModelDeployment) -> Activation | None:
+        if self._activators is None:
+            return None
+        key = Key(resource.metadata.namespace, resource.metadata.name)
+        return await self._activators.follow(key, resource.metadata.uid, sleeps=resource.spec.scaling.sleeps)
 
     async def _left_route(self, resource: ModelDeployment, stable: Json | None) -> Json | None:
         noted = service.route_of(stable) if stable is not None else None
@@ -139,6 +154,7 @@ def observation(
         measured=load.measured,
         total=load.total,
         sleep=load.sleep.phase.value,
+        activator=activation.observed(world),
         scaling_problem=world.keda_problem,
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},

@@ -22,6 +22,7 @@ from ekiben.cluster.lease import Elector
 from ekiben.objects.settings import Settings as Rendering
 
 from . import handlers, health
+from .activators.activators import Activators
 from .apply import Applier
 from .evidence import Watchers
 from .gateways import Gateways
@@ -88,18 +89,22 @@ async def _lead(
     except (ValueError, OSError) as unusable:
         raise StartError(f"The settings of Prometheus or of the queries cannot be used: {unusable}") from unusable
     watchers = Watchers(sources, state.queue, settings)
+    where = settings.activator_namespace or (own_namespace() if source.in_cluster else "") or "default"
+    activators = Activators(cluster, state.queue, where, settings.activator)
     scalers = Scalers(
         sources.pods,
         state.queue,
         state.metrics,
         tick=settings.tick,
         tick_many_pods=settings.tick_many_pods,
+        holding=activators,
     )
-    observer = Observer(cluster, rendering, gateways, settings.freeze, settings.keda_triggers)
+    activators.nudge = scalers.nudge
+    observer = Observer(cluster, rendering, gateways, settings.freeze, settings.keda_triggers, activators)
     reconciler = Reconciler(
         cluster,
         observer,
-        Applier(cluster, rendering, lambda action: state.metrics.writes.labels(action).inc()),
+        Applier(cluster, rendering, lambda action: state.metrics.writes.labels(action).inc(), activators),
         watchers,
         scalers,
         rendering,
@@ -120,6 +125,7 @@ async def _lead(
     # does ends the process.
     tasks = [asyncio.create_task(reconciler.work(), name=f"worker {n}") for n in range(settings.concurrency)]
     tasks.append(asyncio.create_task(elector.hold(), name="lease"))
+    tasks.append(asyncio.create_task(activators.run(), name="activators"))
     watching = asyncio.create_task(
         kopf.operator(
             registry=registry,
@@ -140,6 +146,7 @@ async def _lead(
         await asyncio.wait([watching], timeout=_STOP_SECONDS)
         await _cancel([watching])
         await scalers.close()
+        await activators.close()
         await watchers.close()
     for task in done:
         error = task.exception()

@@ -81,6 +81,10 @@ class Settings(BaseModel):
     freeze: Annotated[str, Field(max_length=500)] = ""
     """Why nothing may move, such as "change freeze until 2 January": while it is set, no rollout begins or goes on, and
     traffic stays as it is. Empty: not frozen."""
+    activator: Name | Literal[""] = ""
+    """Deployment of the activators, which hold requests of models with minReplicas 0; empty where there is none."""
+    activator_namespace: Name | Literal[""] = ""
+    """Its namespace; the operator's own by default."""
     concurrency: Annotated[int, Field(ge=1, le=100)] = 8
     """Resources that are worked on at once; each by one worker at a time."""
     resync: Annotated[float, Field(ge=10, le=86400)] = 600.0

@@ -11,6 +11,8 @@ from ekiben.api.policy import in_force
 from ekiben.api.rollout import Rollout
 from ekiben.rollout.observation import Feature
 
+from .activators.seen import Activation
+
 Json = dict[str, Any]
 
 
@@ -35,6 +37,10 @@ class World:
     pods: dict[str, list[Json]] = field(default_factory=dict)
     endpoints: dict[str, frozenset[str]] = field(default_factory=dict)
     """Names of the ready pods in the EndpointSlices of each Service."""
+    wake_slices: dict[str, Json] = field(default_factory=dict)
+    """The resource's own EndpointSlices by name, which lead to activators."""
+    activation: Activation | None = None
+    """What is known of the activators as far as this model goes; None where none is installed or needed."""
     route: Json | None = None
     """The resource's own; one of this name that somebody else made is met when it is to be written."""
     preview_route: Json | None = None

@@ -153,8 +153,11 @@ def _still_in_path(draft: Draft) -> bool:
     activator, route, stable = draft.observation.activator, draft.observation.route, draft.status.stable
     if activator is None or not activator.in_path or stable is None:
         return False
-    left = route is not None and not route.asleep and route.acknowledged and draft.ready(stable.revision) > 0
-    return not left or activator.holding
+    traffic = draft.observation.resource.spec.traffic
+    by_name = draft.by_replicas or traffic.http_route is not None
+    # Where callers come by the Service NAME alone, there is no other way that has to turn first.
+    turned = by_name or (route is not None and not route.asleep and route.acknowledged)
+    return not turned or draft.ready(stable.revision) == 0 or activator.holding
 
 
 def _keeps(action: Action, revision: str) -> bool:

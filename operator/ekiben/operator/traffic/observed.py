@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ekiben.api.traffic import Provider
-from ekiben.objects import httproute, service, users_route
+from ekiben.objects import httproute, service, users_route, wake
 from ekiben.objects.names import child_name
 from ekiben.rollout.observation import Route
 
@@ -40,6 +40,7 @@ def _own(world: World) -> Route | None:
         problem=problem,
         mirror=httproute.mirrored(world.route),
         preview=httproute.previewed(world.route) or _previewed_by_host(world),
+        asleep=httproute.asleep(world.route),
     )
 
 
@@ -57,6 +58,7 @@ def _users(world: World) -> Route | None:
         problem=problem,
         mirror=view.rules[0].mirror if view.alike else None,
         preview=_previewed_by_host(world),
+        asleep=_by_name(world),
     )
 
 
@@ -67,7 +69,13 @@ def _by_replicas(world: World) -> Route | None:
     weights = service.weights(stable)
     serving = _serving(weights)
     done = bool(serving) and _listed(world) == _ready(world, serving)
-    return Route(weights=weights, acknowledged=done, actual=_shares(world, serving) if len(serving) > 1 else {})
+    shares = _shares(world, serving) if len(serving) > 1 else {}
+    return Route(weights=weights, acknowledged=done or _by_name(world), actual=shares, asleep=_by_name(world))
+
+
+def _by_name(world: World) -> bool:
+    """Whether the Service NAME, which these ways lead to, leads to the activators as well."""
+    return bool(wake.listed(world.wake_slices, world.name))
 
 
 def _previewed_by_host(world: World) -> str | None:

@@ -83,8 +83,11 @@ class Traffic:
             action.weights,
             action.mirror,
             (testers, action.preview) if testers is not None and action.preview is not None else None,
+            wake=action.wake,
         )
-        world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route)
+        # The note of the weights that activators hand on by goes with these: it shows in no comparison.
+        again = world.route is not None and httproute.asleep(world.route) != action.wake
+        world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route, again=again)
         await self._preview(world, action.preview, desired["spec"]["parentRefs"])
 
     async def _leave_users(self, world: World) -> None:

@@ -1,0 +1,103 @@
+"""EnsureActivation and LeaveActivation: the entry in the table, the Service NAME-wake, and the EndpointSlices."""
+
+from __future__ import annotations
+
+from ekiben.api.base import seconds
+from ekiben.cluster import kinds
+from ekiben.objects import wake
+from ekiben.objects.activation import FIRST_PORT, MOST_PODS, Entry
+from ekiben.objects.httproute import NOWHERE
+from ekiben.objects.names import child_name, wake_name
+from ekiben.objects.runtime import server_of
+from ekiben.rollout.observation import Activator
+from ekiben.rollout.plan import EnsureActivation
+
+from ..targets import model_at, targets
+from ..world import World
+from ..writes import BlockedError, Writer
+from .activators import Activators
+from .table import NoPortError
+
+_QUEUE = 100
+_AT_ONCE = 32
+
+
+def observed(world: World) -> Activator | None:
+    """Return what a decision is told about the activators."""
+    found = world.activation
+    if found is None:
+        return None
+    wanted = {(address, found.port) for address in found.addresses}
+    all_told = bool(wanted) and len(found.addresses) == found.ready
+    return Activator(
+        able=all_told and wake.listed(world.wake_slices, wake_name(world.name)) == wanted,
+        in_path=bool(wanted) and wake.listed(world.wake_slices, world.name) == wanted,
+        holding=not found.known or found.waiting > 0 or found.on_the_way > 0,
+        waiting=found.waiting > 0,
+    )
+
+
+async def ensure(writer: Writer, activators: Activators, world: World, action: EnsureActivation) -> None:
+    """Have the activators know the model, and its Services lead to them.
+
+    Raises:
+        BlockedError: no port is left, or somebody else's object has the name of the Service.
+        ClusterError: the API server was not reached, or refuses.
+    """
+    try:
+        if await activators.table.ensure(_entry(world, action.revision)):
+            writer.count("patch ConfigMap")
+    except NoPortError as error:
+        raise BlockedError("NoActivatorPort", str(error)) from error
+    name = wake_name(world.name)
+    world.services[name] = await writer.ensure(
+        world, kinds.SERVICE, wake.render_service(world.resource), world.services.get(name)
+    )
+    found = world.activation
+    if found is None or not found.addresses:
+        return  # what is there may still answer
+    ways = [name, world.name] if action.in_path else [name]
+    desired = {
+        key: one
+        for way in ways
+        for key, one in wake.render_slices(world.resource, way, found.addresses, found.port).items()
+    }
+    for key, one in desired.items():
+        world.wake_slices[key] = await writer.ensure(world, kinds.ENDPOINT_SLICE, one, world.wake_slices.get(key))
+    for key in world.wake_slices.keys() - desired.keys():
+        await writer.delete(world, kinds.ENDPOINT_SLICE, world.wake_slices.pop(key))
+
+
+async def leave(writer: Writer, activators: Activators, world: World) -> None:
+    """Have nothing lead to the activators any more, and then have them forget the model.
+
+    Raises:
+        ClusterError: the API server was not reached, or refuses.
+    """
+    for key in list(world.wake_slices):
+        await writer.delete(world, kinds.ENDPOINT_SLICE, world.wake_slices.pop(key))
+    await writer.delete(world, kinds.SERVICE, world.services.pop(wake_name(world.name), None))
+    if await activators.table.forget(world.resource.metadata.namespace, world.name):
+        writer.count("patch ConfigMap")
+
+
+def _entry(world: World, revision: str) -> Entry:
+    resource, model = world.resource, model_at(world, revision)
+    server = server_of(model)
+    ready = world.endpoints.get(child_name(world.name, revision), frozenset())
+    pods = sorted(one.ip for one in targets(world, [revision]) if one.name in ready)
+    # Each activator hands on its part of what a pod works on at once.
+    share = -(-(model.concurrency or _AT_ONCE) // max(1, world.activation.ready if world.activation else 1))
+    return Entry(
+        namespace=resource.metadata.namespace,
+        name=world.name,
+        uid=resource.metadata.uid,
+        port=FIRST_PORT,  # the table gives the true one
+        pod_port=server.port,
+        pods=tuple(pods[:MOST_PODS]),
+        cold_start=wake.cold_start(resource),
+        timeout=seconds(resource.spec.traffic.timeout),
+        queue=resource.spec.scaling.queue or _QUEUE,
+        at_once=max(1, share),
+        private=(*server.private_paths, NOWHERE),
+    )

@@ -1,0 +1,113 @@
+"""What is known of the activators: their pods, and the page of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ekiben.signals.counters import MetricsError
+from ekiben.signals.scrape import checked
+
+from ..pods import owner, parse_pod, still_runs
+
+Json = dict[str, Any]
+NAME_LABEL = "app.kubernetes.io/name=ekiben-activator"
+_HASH_LABEL = "pod-template-hash"
+_MISSES = 3
+
+
+@dataclass(frozen=True)
+class Activation:
+    """The activators, as far as one model goes."""
+
+    ready: int = 0
+    """Activators that take requests."""
+    addresses: tuple[str, ...] = ()
+    """IP addresses of those that have opened its port."""
+    port: int = 0
+    """Its port there; 0 before it has one."""
+    waiting: float = 0.0
+    """Requests that they hold."""
+    on_the_way: float = 0.0
+    """Requests that they have handed on and that are not answered."""
+    arrived: int = 0
+    forwarded: int = 0
+    known: bool = False
+    """The page of each of them was read."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One activator."""
+
+    ip: str
+    ready: bool
+    page: Mapping[str, Any] = field(default_factory=dict)
+    """Empty before it was read."""
+    misses: int = 0
+    """How many times in a row it could not be read."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether it takes requests. One page that cannot be read takes it out of no path: it may only be busy."""
+        return self.ready and bool(self.page.get("ready")) and self.misses < _MISSES
+
+    def model(self, key: str) -> Mapping[str, Any] | None:
+        """Return what it says of a model."""
+        models = self.page.get("models")
+        found = models.get(key) if isinstance(models, dict) else None
+        return found if isinstance(found, dict) else None
+
+
+def activation(activators: Mapping[str, Seen], key: str, uid: str, port: int) -> Activation:
+    """Return what the activators are to one model; `port` is the one that they were told."""
+    asked = list(activators.values())
+    told = {one.ip: found for one in asked if (found := one.model(key)) is not None and found.get("uid") == uid}
+    return Activation(
+        ready=sum(one.takes for one in asked),
+        addresses=tuple(sorted(one.ip for one in asked if one.takes and told.get(one.ip, {}).get("port") == port)),
+        port=port,
+        waiting=float(sum(_count(one, "waiting") for one in told.values())),
+        on_the_way=float(sum(_count(one, "onTheWay") for one in told.values())),
+        arrived=sum(_count(one, "arrived") for one in told.values()),
+        forwarded=sum(_count(one, "forwarded") for one in told.values()),
+        known=bool(asked) and all(one.page and one.misses == 0 for one in asked),
+    )
+
+
+def addresses(pods: list[Json], deployment: str) -> dict[str, bool]:
+    """Return IP address -> ready, of the pods that the activators' own Deployment has made."""
+    found = {}
+    for pod in pods:
+        made = owner(pod, "ReplicaSet")
+        template = (pod["metadata"].get("labels") or {}).get(_HASH_LABEL)
+        ours = made is not None and bool(template) and made[0] == f"{deployment}-{template}"
+        ip = (pod.get("status") or {}).get("podIP")
+        if not ours or not ip or not still_runs(pod) or pod["spec"].get("hostNetwork"):
+            continue
+        try:
+            address = checked(str(ip), f"pod {pod['metadata']['name']}")
+        except MetricsError:
+            continue
+        seen = parse_pod(pod)
+        found[address] = seen.ready and not seen.terminating
+    return found
+
+
+def page_from(body: bytes) -> Mapping[str, Any]:
+    """Return an activator's page.
+
+    Raises:
+        ValueError: it is none.
+    """
+    page = json.loads(body)
+    if not isinstance(page, dict) or not isinstance(page.get("models"), dict):
+        raise ValueError("not the page of an activator")
+    return page
+
+
+def _count(model: Mapping[str, Any], name: str) -> int:
+    value = model.get(name)
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,0 +1,95 @@
+"""The table that activators read: who sleeps, on which port, and where the pods are."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+
+from ekiben.cluster import kinds
+from ekiben.cluster.api import Cluster
+from ekiben.objects.activation import FIRST_PORT, LAST_PORT, TABLE, Entry, entries, key_of
+
+_PORTS = LAST_PORT - FIRST_PORT + 1
+
+
+class NoPortError(Exception):
+    """Every port of the activators is some model's."""
+
+
+class Table:
+    """The ConfigMap, which this operator alone writes."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._entries: dict[str, Entry] = {}
+        self._writing = asyncio.Lock()
+        self.installed = False
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The entries as they were last read or written."""
+        return dict(self._entries)
+
+    async def read(self) -> None:
+        """Read it: somebody may have changed it.
+
+        Raises:
+            ClusterError: the API server was not reached, or refuses.
+        """
+        async with self._writing:
+            found = await self._cluster.find(kinds.CONFIG_MAP, self._namespace, TABLE)
+            self.installed = found is not None
+            self._entries = entries(found or {})
+
+    def port(self, namespace: str, name: str, uid: str) -> int:
+        """Return a model's port; 0 where it has none."""
+        entry = self._entries.get(key_of(namespace, name))
+        return entry.port if entry is not None and entry.uid == uid else 0
+
+    async def ensure(self, wanted: Entry) -> bool:
+        """Write a model's entry, with the port that it has or a new one; returns whether anything was written.
+
+        Raises:
+            NoPortError: there is none left.
+            ClusterError: the API server was not reached, or refuses.
+        """
+        async with self._writing:
+            before = self._entries.get(wanted.key)
+            kept = before is not None and before.uid == wanted.uid
+            entry = replace(wanted, port=before.port if before is not None and kept else self._free(wanted.uid))
+            if entry == before:
+                return False
+            await self._put(entry.key, entry.to_json())
+            self._entries[entry.key] = entry
+            return True
+
+    async def forget(self, namespace: str, name: str) -> bool:
+        """Remove a model's entry; returns whether there was one.
+
+        Raises:
+            ClusterError: the API server was not reached, or refuses.
+        """
+        key = key_of(namespace, name)
+        async with self._writing:
+            if key not in self._entries:
+                return False
+            await self._put(key, None)
+            del self._entries[key]
+            return True
+
+    async def _put(self, key: str, text: str | None) -> None:
+        await self._cluster.merge(kinds.CONFIG_MAP, self._namespace, TABLE, {"data": {key: text}})
+
+    def _free(self, uid: str) -> int:
+        """Return a port. A port that is freed is not the next that is given out: a gateway may still know it."""
+        taken = {entry.port for entry in self._entries.values()}
+        first = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:4])
+        for number in range(_PORTS):
+            port = FIRST_PORT + (first + number) % _PORTS
+            if port not in taken:
+                return port
+        raise NoPortError(
+            f"all {_PORTS} ports of the activators are in use: write minReplicas: 1 for models that need not sleep"
+        )
