@@ -66,6 +66,8 @@ _LEADING: dict[str, dict[str, tuple[str, float]]] = {
     "Promoting": {"Stable": ("new", 0.5), "Bake": ("new", 0.3), "Step": ("promote", 0.5)},
     "Bake": dict.fromkeys(_UNDECIDED, ("promote", 0.25)),
     "RollingBack": dict.fromkeys(("Step", "Shadow", "Promoting"), ("abort", 0.25)),
+    "Preview": {"Stable": ("new", 0.4)},
+    "Restoring": {"Stable": ("new", 0.4), "Bake": ("new", 0.3), "Replacing": ("abort", 0.5)},
 }
 """What leads to the state that is aimed at, and how often it is made in others."""
 _ELSEWHERE = {
@@ -76,7 +78,10 @@ _ELSEWHERE = {
     # A route without a status: the write of the one succeeded, and that of the other failed.
     ("First", "silent"): ("dies_writing", "dies_writing", "recover", "silence"),
 }  # fmt: skip
-_SEATS = {("Promoting", "undo"): 6, ("Promoting", "lost-status"): 3, ("First", "silent"): 2, ("Step", "new"): 3}
+_SEATS = {
+    ("Promoting", "undo"): 6, ("Promoting", "lost-status"): 3, ("First", "silent"): 2, ("Step", "new"): 3,
+    ("Restoring", "lost-status"): 3, ("Preview", "undo"): 2,
+}  # fmt: skip
 """How many histories aim at a cell where most have one."""
 
 
