@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import yaml
 from click.testing import CliRunner
 from rich.console import Console
 from tests.cli.fake import Api, FakePlace
-from tests.cli.statuses import NOW, STATES, one
+from tests.cli.statuses import NAMES, NOW, STATES, at, one
 
+from ekiben.api.status import ScalingStatus
 from ekiben.cli.main import cli
 from ekiben.cli.status import detail, overview
 from ekiben.cli.status.progress import clock, track
@@ -34,6 +36,31 @@ def test_one_line_a_resource() -> None:
     for part in ("shop", "iris", "Canary", "2 cccccccc", "2/2", "3 dddddddd", "20 %", "Unknown"):
         assert part in shown
     assert "No ModelDeployment here." in text(overview([], T))
+
+
+def test_load_capacity_and_the_reason_of_the_last_change() -> None:
+    known = one("step")
+    decided = {
+        "revision": NAMES[2],
+        "writer": "ekiben",
+        "desired": 5,
+        "ready": 2,
+        "load": 18.25,
+        "capacity": 4.0,
+        "unit": "requests at once",
+        "reason": "LoadRose",
+        "message": "up from 2 to 5: the load rose; 18.2 requests at once on average",
+        "at": at(-40),
+        "seenAt": at(-5),
+    }
+    scaling = ScalingStatus.model_validate({"follows": "2 to 20 replicas by concurrency", "revisions": [decided]})
+    shown = text(detail(replace(known, status=known.status.model_copy(update={"scaling": scaling})), T))
+    for part in (
+        "2 to 20 replicas by concurrency",
+        "5 wanted by ekiben, load 18.2 requests at once, 4 a replica; LoadRose 40 s ago",
+        "Up from 2 to 5: the load rose; 18.2 requests at once on average.",
+    ):
+        assert part in shown
 
 
 def test_wide_has_more() -> None:

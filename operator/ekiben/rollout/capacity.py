@@ -8,7 +8,7 @@ from ekiben.api.base import seconds
 from ekiben.api.rollout import Shadow, Strategy
 from ekiben.api.scaling import Writer
 from ekiben.api.status import RevisionStatus, RolloutStatus
-from ekiben.scaling import Shares
+from ekiben.scaling import Shares, nearest
 
 from . import limits, times
 from .draft import Draft
@@ -43,22 +43,46 @@ def fair(weight: int, total: int) -> int:
 
 def step_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     """Return the ready replicas that the present step, or the shadow, needs."""
-    asked = _asked(draft, running, stable)
-    shares = limits.shares(draft, asked)
-    return asked if shares is None else max(1, shares.canary)
+    divided = _in_step(draft, running, stable)
+    return _asked(draft, running, stable) if divided is None else max(1, divided.canary)
 
 
-def no_room(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> str:
-    """Return why the canary does not get the pods for the share of its step; empty where it does."""
-    shares = limits.shares(draft, _asked(draft, running, stable))
-    needed = limits.need(draft, running.revision, _share(draft, running))
-    return limits.no_room(draft) if shares is not None and needed is not None and shares.canary < needed else ""
+def short(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
+    """Return whether the canary does not get the pods for the share of its step beside what the stable one needs."""
+    if draft.by_replicas:
+        return False
+    divided, needed = _in_step(draft, running, stable), limits.need(draft, running.revision, _share(draft, running))
+    return divided is not None and needed is not None and divided.canary < needed
+
+
+def beside(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int | None:
+    """Return the replicas that the stable revision leaves for the canary; None where nobody knows the load."""
+    divided = shares(draft, running, stable)
+    return None if divided is None else max(1, limits.most(draft) - divided.stable)
+
+
+def _in_step(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> Shares | None:
+    asked, weight = _asked(draft, running, stable), _share(draft, running)
+    divided, everything = limits.shares(draft, asked), limits.need(draft, stable.revision, limits.ALL)
+    if divided is None or everything is None or not divided.short:
+        return divided
+    # Too few for the way back: at least the pods of both are equally busy, or the evidence would speak of that.
+    most = limits.most(draft)
+    split = nearest(weight, everything, most)
+    if draft.by_replicas:
+        return Shares(split.stable, split.canary, divided.short)
+    enough = limits.need(draft, running.revision, weight) or 0
+    canary = min(divided.canary, max(split.canary, enough))
+    return Shares(most - canary, canary, divided.short, divided.too_heavy)
 
 
 def _asked(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     """Return what the canary is to have: pods as busy as the stable's, and enough for its share of the load."""
     serving, weight = draft.revision(stable.revision), _share(draft, running)
-    total = max(serving.wanted if serving else 0, draft.observation.resource.spec.scaling.floor)
+    kept = limits.whole(draft, stable.revision)
+    if kept is None:
+        kept = serving.wanted if serving else 0
+    total = max(kept, draft.observation.resource.spec.scaling.floor)
     enough = limits.need(draft, running.revision, weight) or 0
     if draft.policy.strategy is Strategy.SHADOW:
         return max(1, math.ceil(total * weight / 100), enough)
@@ -68,7 +92,7 @@ def _asked(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
 def shares(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> Shares | None:
     """Return who gets how many replicas in the present state; None where nobody knows the load."""
     if running.state in ("Starting", "Step", "Shadow") and draft.policy.strategy is not Strategy.BLUE_GREEN:
-        return limits.shares(draft, _asked(draft, running, stable))
+        return _in_step(draft, running, stable)
     if running.state in ("Starting", "Preview", "Promoting"):
         return limits.shares(draft, promotion_need(draft, running, stable))
     canary = draft.revision(running.revision)

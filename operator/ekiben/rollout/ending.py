@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, draining, history, limits, pins, promotion, routing, times, waiting
+from . import capacity, draining, history, limits, parts, pins, routing, times, waiting
 from .draft import Draft
 from .observation import Revision
 from .plan import EnsureRevision, EnsureStableService, SetWeights
@@ -41,7 +41,7 @@ def promote(draft: Draft) -> None:
     scaling = draft.observation.resource.spec.scaling
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
     need = capacity.promotion_need(draft, running, stable)
-    if promotion.in_parts(draft, running, canary, stable, need):
+    if parts.in_parts(draft, running, canary, stable, need):
         return
     least = max(need, scaling.floor, limits.whole(draft, canary.revision) or 0)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))

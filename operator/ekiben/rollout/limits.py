@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus
 from ekiben.scaling import Shares, Wish, divide, reachable
@@ -53,7 +55,14 @@ def shares(draft: Draft, asked: int) -> Shares | None:
     if now is None or theirs is None or back is None:
         return None
     floor = draft.observation.resource.spec.scaling.floor
-    return divide(most(draft), Wish(now, max(back, floor)), Wish(theirs, asked))
+    limit = most(draft)
+    divided = divide(limit, Wish(now, max(back, floor)), Wish(theirs, asked))
+    if not divided.too_heavy:
+        return divided
+    # Neither gets enough: to be equally busy is the best that there is.
+    share = max(canary.weight, canary.acknowledged_weight)
+    given = min(limit - 1, max(1, round(limit * share / ALL)))
+    return replace(divided, stable=limit - given, canary=given)
 
 
 def next_weight(draft: Draft, stable: RevisionStatus, canary: RevisionStatus, wanted: int) -> int:
@@ -64,15 +73,10 @@ def next_weight(draft: Draft, stable: RevisionStatus, canary: RevisionStatus, wa
         most(draft),
         canary.weight,
         wanted,
-        lambda weight: need(draft, stable.revision, weight) or 0,
+        # What the gateway has not acknowledged yet is not taken off it.
+        lambda _: need(draft, stable.revision, ALL - min(canary.weight, canary.acknowledged_weight)) or 0,
         lambda weight: need(draft, canary.revision, weight) or 0,
     )
-
-
-def beside(draft: Draft, stable: RevisionStatus) -> int | None:
-    """Return the replicas that the stable revision leaves for the canary; None where nobody knows the load."""
-    serving, back = draft.revision(stable.revision), whole(draft, stable.revision)
-    return None if serving is None or back is None else max(1, most(draft) - min(serving.wanted, back))
 
 
 def no_room(draft: Draft) -> str:

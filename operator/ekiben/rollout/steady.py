@@ -30,6 +30,9 @@ def keep_stable(draft: Draft) -> None:
 
 def _in_rollout(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> tuple[int, int | None]:
     """Return the least and the most replicas of the stable revision while another one takes part."""
+    back = limits.whole(draft, stable.revision)
+    if back is not None and running.state == "RollingBack":
+        return max(draft.observation.resource.spec.scaling.floor, back), None
     shares = capacity.shares(draft, running, stable)
     floor = draft.observation.resource.spec.scaling.floor
     if shares is None:

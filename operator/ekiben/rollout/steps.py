@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, limits, routing, times, waiting
+from . import capacity, ending, gate, parts, routing, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
-
-_ROOM_AGAIN = 15.0
 
 
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
@@ -16,19 +14,17 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     steps = draft.policy.steps
     want = steps[min(running.step, len(steps) - 1)].weight
     need = capacity.step_need(draft, running, stable)
+    if canary.weight < want and capacity.short(draft, running, stable):
+        parts.part(draft, running, canary, stable, want)
+        return
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     # Where pods split the requests, a canary that is scaled up for its load would get ever more of it.
-    most = need if draft.by_replicas else limits.beside(draft, stable)
+    most = need if draft.by_replicas else capacity.beside(draft, running, stable)
     draft.act(*capacity.hold(draft, canary.revision, need, most))
     ready = draft.ready(canary.revision)
     draft.act(EnsureStableService(stable.revision))
     if running.state == "Step" and ready == 0:
         withdraw(draft, canary, stable)
-    elif canary.weight < want and (why := capacity.no_room(draft, running, stable)):
-        draft.hold("NoRoom", why)
-        draft.update_rollout(waiting_since=None)
-        draft.act(routing.split(draft, stable, canary, canary.weight))
-        draft.look_in(_ROOM_AGAIN)
     elif running.state == "Starting" or canary.weight != want:
         _raise(draft, running, canary, stable, want, enough=ready >= need)
     else:

@@ -27,6 +27,9 @@ class Followed:
     """Of all revisions together."""
     learned: Mapping[str, Learned] = field(default_factory=dict)
     """Revision -> what is known of its pods."""
+    kept: int = 0
+    """The most replicas that all requests needed ahead within the scale-down delay: a bound that moves with every look
+    would have pods come and go with it."""
 
     def replicas(self, revision: str, weight: int, *, ahead: bool = False) -> int | None:
         """Return the replicas that a revision needs for `weight` per cent of the requests; None where nobody knows.
@@ -37,7 +40,8 @@ class Followed:
             ahead: for the load as it may be when a pod that is asked for now has started.
         """
         seconds = self.load.starts_in + _WEIGHT_MOVES_IN if ahead else 0.0
-        return needed(self.config, self.load, weight, learned=self.learned.get(revision), seconds=seconds)
+        found = needed(self.config, self.load, weight, learned=self.learned.get(revision), seconds=seconds)
+        return max(found, self.kept) if ahead and found is not None and weight >= ALL else found
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ekiben.cli.explain.waits import waits
 from ekiben.cli.fit import Fit
 from ekiben.cli.seen import Seen
 
-from . import evidence, ledger
+from . import evidence, ledger, scaling
 from .overview import COLOURS
 from .progress import clock, clock_bar, track
 
@@ -35,6 +35,8 @@ def detail(seen: Seen, now: float, *, live: bool = False, wide: bool = False) ->
         wide: whole image references.
     """
     parts: list[RenderableType] = [_head(seen, now), Text(), Fit(lambda width: _revisions(seen, wide, width >= _ROOMY))]
+    load = scaling.table(seen, now)
+    parts += [Text(), load] if load is not None else []
     rollout = _rollout(seen, now)
     parts += [Text(), rollout] if rollout is not None else []
     shown = evidence.table(seen)

@@ -9,12 +9,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ekiben.operator.logs import ResourceLog
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.targets import model_at, targets
 from ekiben.operator.world import World
 from ekiben.scaling import Config, Decision, Followed, Learned, StateError, learned_from_json, learned_to_json, together
+from ekiben.scaling.shares import ALL
+from ekiben.scaling.state import Peaks, with_peak
 from ekiben.signals.collector import tick_seconds
 from ekiben.signals.source import Source
 
@@ -56,6 +59,7 @@ class Loop:
         self._log = log
         self._world: World | None = None
         self._arms: dict[str, Arm] = {}
+        self._peaks: Peaks = ()
         self._held: Held | None = None
         self._held_at: float | None = None
         self._nudged = asyncio.Event()
@@ -69,12 +73,11 @@ class Loop:
         """Take over what was just read: roles, pods, replicas."""
         self._world = world
         taking_part = roles(world)
-        for revision in self._arms.keys() - taking_part.keys():
-            del self._arms[revision]
-            self._decided.pop(revision, None)
-        for revision in taking_part:
-            if revision not in self._arms:
-                self._arms[revision] = Arm(revision, self._known(world, revision))
+        self._arms = {
+            revision: self._arms.get(revision) or Arm(revision, self._known(world, revision))
+            for revision in taking_part
+        }
+        self._decided = {name: wanted for name, wanted in self._decided.items() if name in taking_part}
 
     def nudge(self) -> None:
         """Have the next look come at once."""
@@ -100,7 +103,8 @@ class Loop:
         if not seen or any(self._carries(world, name) and one is None for name, one in profiles.items()):
             return None
         learned = {name: arm.state.learned for name, arm in self._arms.items()}
-        return Followed(config, together(seen[0], seen[1] if len(seen) > 1 else None), learned)
+        kept = self._peaks[0][1] if self._peaks else 0
+        return Followed(config, together(seen[0], seen[1] if len(seen) > 1 else None), learned, kept)
 
     async def run(self, queue: WorkQueue) -> None:
         """Look until cancelled."""
@@ -138,6 +142,16 @@ class Loop:
             if decision.replicas != before:
                 self._tell(self._key, roles(world)[revision], decision, before)
         self._held, self._held_at = held, now
+        self._keep(now)
+
+    def _keep(self, now: float) -> None:
+        """Note what all requests need, ahead, for the scale-down delay."""
+        found = self.total(now)
+        if found is None:
+            return
+        fresh = replace(found, kept=0).replicas(next(iter(self._arms)), ALL, ahead=True)
+        if fresh is not None:
+            self._peaks = with_peak(self._peaks, now, fresh, now - found.config.scale_down_delay)
 
     def news(self, now: float) -> bool:
         """Whether the reconcile loop should look: replicas are to change, or the figures in status are old."""

@@ -1,4 +1,4 @@
-"""A promotion in parts, where not all pods of both revisions fit into spec.scaling.maxReplicas at once."""
+"""Weight in parts, where not all pods of both revisions fit into spec.scaling.maxReplicas at once."""
 
 from __future__ import annotations
 
@@ -22,11 +22,22 @@ def in_parts(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
     shares = limits.shares(draft, need)
     if shares is None or shares.canary >= min(need, known):
         return False
-    weight = limits.next_weight(draft, stable, canary, limits.ALL)
-    least = max(1, limits.need(draft, canary.revision, weight) or 0, min(shares.canary, need))
-    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, least))
-    draft.act(*capacity.hold(draft, canary.revision, least, least))
-    draft.act(EnsureStableService(stable.revision))
+    part(draft, running, canary, stable, limits.ALL)
+    return True
+
+
+def part(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus, wanted: int) -> None:
+    """Raise the weight towards `wanted` as far as pods fit, or hold."""
+    weight = limits.next_weight(draft, stable, canary, wanted)
+    least = limits.need(draft, canary.revision, weight) or 0
+    room = capacity.beside(draft, running, stable)
+    if weight == canary.weight and room is not None:
+        least = min(least, room)  # the load has grown beyond both
+    draft.act(EnsureRevision(canary.revision, canary.number, canary.model, least), EnsureStableService(stable.revision))
+    if least == 0 and canary.acknowledged_weight == 0:
+        draft.act(*capacity.retire(draft.revision(canary.revision)))
+    else:
+        draft.act(*capacity.hold(draft, canary.revision, max(1, least), max(1, least)))
     if weight == canary.weight:
         draft.hold("NoRoom", limits.no_room(draft))
         draft.update_rollout(waiting_since=None)
@@ -38,8 +49,8 @@ def in_parts(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
     else:
         since = running.traffic_since or times.text(draft.now)
         draft.update_canary(weight=weight)
-        draft.update_rollout(waiting_since=None, traffic_since=since)
+        state = "Promoting" if running.state == "Promoting" else "Step"
+        draft.update_rollout(state=state, waiting_since=None, step_since=None, traffic_since=since)
         draft.act(routing.split(draft, stable, canary, weight))
         draft.tell("WeightRaised", f"the canary gets {weight} %: as much as scaling.maxReplicas has room for at once")
         draft.look_in(1)
-    return True

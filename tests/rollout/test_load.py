@@ -1,0 +1,244 @@
+"""Rollouts under a measured load: capacity before weight, the way back, and the limit on both revisions together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.rollout.world import STEPS, World
+
+from ekiben.rollout import plan as p
+from ekiben.rollout.observation import Autoscaler, Measured, Observation, Pod
+from ekiben.scaling import Config, Followed, Kind, Learned, Metric, Profile
+
+PER_POD = 4
+_CONFIG = Config(1, 100, metrics=(Metric(Kind.CONCURRENCY, PER_POD),))
+_SECOND = Learned(busy=100.0, done=100.0, started_in=3.0)
+_METRICS = [{"type": "concurrency", "target": PER_POD}]
+
+
+def pods(load: float, share: int = 100) -> int:
+    """Return the pods that a share of the load needs."""
+    return max(1, -(-round(load * share) // (100 * PER_POD))) if share else 0
+
+
+@dataclass
+class Loaded(World):
+    """A world whose load is measured; requests take a second each."""
+
+    load: float = 0.0
+    measures: bool = True
+    most: int = 0
+    """The most pods that both revisions were asked to have together while a rollout ran."""
+    ups: list[tuple[str, int]] = field(default_factory=list)
+
+    def observe(self) -> Observation:
+        seen = super().observe()
+        if not self.measures:
+            return seen
+        shares = self.acknowledged[0] if self.acknowledged else {}
+        assert isinstance(shares, dict)
+        measured = {
+            name: Measured(wanted=pods(self.load, shares.get(name, 0)), reason="LoadRose") for name in self.deployed
+        }
+        total = Followed(_CONFIG, Profile(self.load, None, _SECOND))
+        return replace(seen, measured=measured, total=total)
+
+    def _carry_out(self, action: p.Action) -> None:
+        if isinstance(action, p.Scale) and action.replicas > self.deployed[action.revision].wanted:
+            self.ups.append((action.revision, action.replicas))
+        super()._carry_out(action)
+
+    def _check_weights(self, new: dict[str, int]) -> None:
+        """A revision whose weight is raised has the ready pods for its share of the load."""
+        stable = self.status.stable
+        for name, weight in new.items():
+            if self.measures and stable and name != stable.revision and weight > (self.weights or {}).get(name, 0):
+                one = self.deployed[name]
+                assert min(one.ready, one.wanted) >= pods(self.load, weight), f"{name} gets {weight} % without capacity"
+
+    def check(self) -> None:
+        super().check()
+        seen = self.acknowledged[0] if self.acknowledged else {}
+        assert isinstance(seen, dict)
+        # Where the limit leaves too little for both, it is the limit that holds.
+        if self.measures and sum(pods(self.load, share) for share in seen.values()) <= self._ceiling():
+            for name, share in seen.items():
+                asked = (self.weights or {}).get(name, 0)
+                if name in self.deployed and share and asked >= share:
+                    assert self.deployed[name].wanted >= min(pods(self.load, share), self._ceiling()), (
+                        f"{name} is scaled below what its load needs"
+                    )
+        if self.status.rollout is not None:
+            self.most = max(self.most, sum(one.wanted for one in self.deployed.values()))
+
+    def _ceiling(self) -> int:
+        return int(self.spec["scaling"]["maxReplicas"])
+
+
+def loaded(load: float, most: int = 40, **spec: Any) -> Loaded:
+    """Return a world in which v1 serves that load."""
+    rollout = {"steps": STEPS, "bake": "5s", "progressDeadline": "60s", **spec.pop("rollout", {})}
+    scaling = {"metrics": _METRICS, "minReplicas": 2, "maxReplicas": most}
+    one = Loaded(
+        {"model": {"image": "registry.test/iris:v1"}, "rollout": rollout, "scaling": scaling, **spec}, load=load
+    )
+    one.run(15)
+    assert one.status.stable is not None
+    assert one.deployed["v1"].wanted == max(2, min(pods(load), most))
+    return one
+
+
+def test_a_load_that_doubles_in_the_canary_is_met_by_both_and_by_the_promotion() -> None:
+    one = loaded(40)
+    one.apply("registry.test/iris:v2")
+    one.run(8)
+    assert one.weights == {"v1": 90, "v2": 10}
+    one.load = 80
+    one.run(30)
+    assert one.deployed["v1"].wanted == 20, "the way back is for all of the load as it is now"
+    one.verdict = "NotWorse"
+    one.run(60)
+    assert one.weights == {"v2": 100}
+    assert one.deployed["v2"].wanted >= 20
+
+
+def test_a_load_that_falls_in_the_canary_is_not_kept_for() -> None:
+    one = loaded(80)
+    one.apply("registry.test/iris:v2")
+    one.run(8)
+    one.load = 20
+    one.run(30)
+    assert one.deployed["v1"].wanted == 5
+    one.verdict = "NotWorse"
+    one.run(60)
+    assert one.weights == {"v2": 100}
+    assert one.deployed["v2"].wanted < 20
+
+
+def test_a_rollback_meets_the_whole_load_and_the_aborted_revision_never_grows_again() -> None:
+    one = loaded(40)
+    one.apply("registry.test/iris:v2")
+    one.run(35)
+    assert one.weights == {"v1": 50, "v2": 50}
+    one.load = 80
+    one.run(5)
+    one.verdict = "Regressed"
+    one.reconcile()
+    assert one.deployed["v1"].wanted >= 20
+    one.ups.clear()
+    one.load = 160
+    one.run(60)
+    assert one.weights == {"v1": 100}
+    assert one.deployed["v2"].wanted == 0
+    assert {revision for revision, _ in one.ups} == {"v1"}
+
+
+@pytest.mark.parametrize("load", [8, 20, 32])
+def test_the_limit_holds_for_both_together_and_the_promotion_goes_on_in_parts(load: int) -> None:
+    one = loaded(load, most=10)
+    one.apply("registry.test/iris:v2")
+    one.run(30)
+    one.verdict = "NotWorse"
+    one.run(200)
+    assert one.weights == {"v2": 100}
+    assert one.most <= 10
+
+
+def test_where_nothing_fits_the_rollout_holds_and_is_not_convicted() -> None:
+    one = loaded(40, most=10)
+    one.apply("registry.test/iris:v2")
+    one.run(300)
+    assert one.condition("Progressing") == ("True", "NoRoom")
+    assert one.weights is not None
+    assert one.weights["v1"] == 100
+    assert one.most <= 10
+    one.load = 24
+    one.verdict = "NotWorse"
+    one.run(300)
+    assert one.weights == {"v2": 100}
+    assert one.most <= 10
+
+
+def test_each_revision_may_have_its_minimum() -> None:
+    one = loaded(4, most=2)
+    one.apply("registry.test/iris:v2")
+    one.run(30)
+    one.verdict = "NotWorse"
+    one.run(60)
+    assert one.weights == {"v2": 100}
+
+
+def test_an_outage_of_the_counters_in_mid_rollout_scales_nothing_down() -> None:
+    one = loaded(40)
+    one.apply("registry.test/iris:v2")
+    one.run(20)
+    before = {name: deployed.wanted for name, deployed in one.deployed.items()}
+    one.measures = False
+    one.run(60)
+    assert all(one.deployed[name].wanted >= many for name, many in before.items())
+
+
+def test_keda_s_object_goes_before_anybody_else_scales() -> None:
+    one = loaded(40)
+    deployed = one.deployed["v1"]
+    observation = one.observe()
+    revision = replace(observation.revisions["v1"], handing_over=True)
+    seen = replace(observation, revisions={"v1": revision}, measured={"v1": Measured(wanted=30)})
+    from ekiben.rollout.decide import decide
+
+    plan = decide(seen, one.now)
+    assert not [action for action in plan.actions if isinstance(action, p.Scale | p.EnsureAutoscaler)]
+    assert deployed.wanted == 10
+    seen = replace(seen, revisions={"v1": replace(revision, handing_over=False, scaled_object=Autoscaler(2, 9))})
+    actions = [action for action in decide(seen, one.now).actions if not isinstance(action, p.EnsureRevision)]
+    assert actions[:2] == [p.DeleteScaledObject("v1"), p.Scale("v1", 30)]
+
+
+def test_what_the_scheduler_says_is_a_condition() -> None:
+    one = loaded(40)
+    assert one.condition("Scheduled") == ("True", "Placed")
+    one.deployed["v1"].trouble = Pod(
+        "iris-v1-x", unschedulable="0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    )
+    one.reconcile()
+    assert one.condition("Scheduled") == ("False", "Unschedulable")
+    [said] = [each.message for each in one.status.conditions if each.type == "Scheduled"]
+    assert said == "pod iris-v1-x finds no node: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    loads=st.lists(st.integers(1, 48), min_size=3, max_size=6),
+    most=st.sampled_from([4, 10, 14, 30]),
+    verdicts=st.lists(st.sampled_from(["Unknown", "NotWorse", "Regressed"]), min_size=3, max_size=3),
+    strategy=st.sampled_from(["canary", "canary", "blueGreen"]),
+)
+def test_whatever_the_load_does_nothing_gets_weight_without_pods(
+    loads: list[int], most: int, verdicts: list[str], strategy: str
+) -> None:
+    rollout: dict[str, Any] = {} if strategy == "canary" else {"strategy": strategy}
+    one = Loaded(
+        {
+            "model": {"image": "registry.test/iris:v1"},
+            "rollout": {
+                "bake": "5s",
+                "progressDeadline": "10m",
+                **({"steps": STEPS} if not rollout else {}),
+                **rollout,
+            },
+            "scaling": {"metrics": _METRICS, "minReplicas": 2, "maxReplicas": most},
+        },
+        load=loads[0],
+    )
+    one.run(20)
+    one.apply("registry.test/iris:v2")
+    for index, load in enumerate(loads):
+        one.load = load
+        one.verdict = verdicts[index % 3]
+        one.run(12)
+        if strategy == "canary":
+            assert one.most <= max(most, 4)
