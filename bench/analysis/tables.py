@@ -71,12 +71,8 @@ def bounds(results: Iterable[tuple[goals.Cell | goals.Shape, goals.Ratio]]) -> N
     for case, ratio in several:
         if isinstance(case, goals.Shape):
             print(f"{case.latency.name:<32}{ratio.best:>8.0f}" + _ratios(ratio, case.latency.goal, None))
-    print(
-        "  one metric: it has the whole of alpha, and pods are not told apart. all: every metric, and the guard of"
-    )
-    print(
-        "  pods. Both tolerate nothing; defaults: odds 1.15 times higher, 10 % slower. *: above the goal."
-    )
+    print("  one metric: it has the whole of alpha, and pods are not told apart. all: every metric, and the guard of")
+    print("  pods. Both tolerate nothing; defaults: odds 1.15 times higher, 10 % slower. *: above the goal.")
 
 
 def _ratios(ratio: goals.Ratio, one: float, all_: float | None) -> str:
