@@ -69,7 +69,7 @@ async def stage():
 
 
 def table(stage):
-    return entries(stage.server.peek(kinds.CONFIG_MAP, OWN, TABLE))
+    return entries(stage.server.peek(kinds.CONFIG_MAP, OWN, TABLE) or {})
 
 
 async def ensure(stage, *, in_path):

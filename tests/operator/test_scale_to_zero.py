@@ -1,0 +1,235 @@
+"""A model that falls asleep and wakes, through observe, decide and apply, with what callers would meet at each look."""
+
+import pytest
+from tests.operator.test_activators import OWN, page, pod, table
+from tests.operator.test_activators import of as queue_of
+from tests.operator.traffic_stage import NAME, SPACE, Stage
+
+from ekiben.cluster import kinds
+from ekiben.objects import wake
+from ekiben.objects.activation import TABLE
+from ekiben.objects.names import child_name, labels, revision_of
+from ekiben.objects.settings import Settings as Rendering
+from ekiben.operator import status
+from ekiben.operator.activators.activators import Activators
+from ekiben.operator.apply import Applier, split
+from ekiben.operator.observe import observation
+from ekiben.operator.queue import WorkQueue
+from ekiben.operator.scale.load import Load
+from ekiben.operator.scale.sleep import Sleep, SleepPhase
+from ekiben.rollout.decide import decide
+
+SLEEPS = {"scaling": {"minReplicas": 0, "metrics": [{"type": "concurrency"}]}}
+ACTIVATORS = ("10.1.0.1", "10.1.0.2")
+
+
+class Sleeper:
+    """One model; Kubernetes, the gateway and the activators do what they do between two looks."""
+
+    def __init__(self, **spec):
+        self.stage = stage = Stage(**{**SLEEPS, **spec})
+        stage.server.put(kinds.NAMESPACE, {"metadata": {"name": OWN}})
+        stage.server.put(kinds.CONFIG_MAP, {"metadata": {"namespace": OWN, "name": TABLE}})
+        for ip in ACTIVATORS:
+            stage.server.put(kinds.POD, pod(ip))
+        self.revision = revision_of(stage.resource.spec.model)
+        self.now, self.phase, self.waiting, self.gateway = 1_790_000_000.0, SleepPhase.AWAKE, 0, True
+        self.starts = True
+        self.restart()
+
+    def restart(self):
+        """Another operator, which knows nothing but what it reads."""
+        stage = self.stage
+        self.activators = Activators(stage.cluster, WorkQueue(), OWN, "ekiben-activator")
+        self.activators._page = self.asked
+        stage.observer._activators = self.activators
+        self.applier = Applier(stage.cluster, Rendering(), stage.writes.append, self.activators)
+
+    async def asked(self, _ip):
+        each = {key: queue_of(entry.uid, entry.port, waiting=self.waiting) for key, entry in table(self.stage).items()}
+        return page(**each)
+
+    async def look(self):
+        await self.activators.look()
+        world = await self.stage.read()
+        seen = observation(world, None, {}, (), Load(sleep=Sleep(self.phase)))
+        plan = decide(seen, self.now)
+        first, endings = split(plan.actions)
+        await self.applier.act(world, first)
+        await status.write(self.stage.cluster, world.raw, world.resource.status, plan.status)
+        await self.applier.act(world, endings)
+        self.check()
+        self.between()
+
+    async def looks(self, count):
+        for _ in range(count):
+            await self.look()
+
+    def between(self):
+        """A second passes."""
+        self.now += 1
+        server = self.stage.server
+        deployment = self.stage.get(kinds.DEPLOYMENT, child_name(NAME, self.revision))
+        wanted = deployment["spec"]["replicas"] if deployment else 0
+        here = {one["metadata"]["name"] for one in self.pods()}
+        names = {f"{self.revision}-{number}" for number in range(wanted if self.starts else 0)}
+        for name in names - here:
+            meta = {"namespace": SPACE, "name": name, "labels": labels(NAME, self.revision)}
+            server.put(kinds.POD, {"metadata": meta, "spec": {}, "status": {"phase": "Running"}})
+        if not wanted:
+            for name in here:
+                server.remove(kinds.POD, SPACE, name)
+        selecting = [
+            one["metadata"]["name"] for one in server.all(kinds.SERVICE) if one["spec"].get("selector") is not None
+        ]
+        self.stage.follow(*selecting) if selecting else None
+        if self.gateway:
+            self.stage.accept()
+
+    def pods(self):
+        return [one for one in self.stage.server.all(kinds.POD) if one["metadata"]["namespace"] == SPACE]
+
+    @property
+    def wanted(self):
+        return self.stage.get(kinds.DEPLOYMENT, child_name(NAME, self.revision))["spec"]["replicas"]
+
+    def led(self, service):
+        slices = {
+            one["metadata"]["name"]: one for one in self.stage.server.all(kinds.ENDPOINT_SLICE) if wake.is_ours(one)
+        }
+        return {address for address, _ in wake.listed(slices, service)}
+
+    def check(self):
+        """Somebody answers, or holds, what comes by the gateway and by the Service NAME, now and as it was before."""
+        route = self.stage.get(kinds.HTTP_ROUTE, NAME)
+        if route is None:
+            return
+        pods = bool(self.pods()) and self.wanted > 0
+        by_activator = bool(self.led("iris-wake"))
+        weights = self.stage.backends(NAME)
+        leads = by_activator if weights.get("iris-wake") else pods or self.phase is not SleepPhase.ASLEEP
+        assert leads, f"the route leads nowhere: {weights}"
+        if self.wanted == 0:
+            assert self.led(NAME), "the Service leads nowhere"
+
+    def condition(self, name):
+        conditions = self.stage.get(kinds.MODEL_DEPLOYMENT, NAME)["status"]["conditions"]
+        [found] = [one for one in conditions if one["type"] == name]
+        return found["status"], found["reason"]
+
+
+@pytest.fixture
+async def sleeper():
+    made = Sleeper()
+    await made.looks(6)
+    assert made.condition("Available") == ("True", "Serving")
+    assert made.led(NAME) == set()
+    yield made
+    await made.activators.close()
+
+
+async def asleep(sleeper):
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(20)
+    assert sleeper.wanted == 0
+    assert sleeper.condition("Asleep") == ("True", "Asleep")
+
+
+async def test_it_falls_asleep_and_wakes(sleeper):
+    await asleep(sleeper)
+    assert sleeper.stage.backends(NAME)["iris-wake"] == 100
+    assert sleeper.led(NAME) == set(ACTIVATORS)
+    assert sleeper.condition("Available") == ("True", "Asleep")
+    before = len(sleeper.stage.writes)
+    await sleeper.looks(5)
+    assert len(sleeper.stage.writes) == before, "a model that sleeps is not written"
+    sleeper.waiting, sleeper.phase, sleeper.starts = 4, SleepPhase.WAKING, False
+    await sleeper.looks(3)
+    assert sleeper.wanted == 1
+    assert sleeper.stage.backends(NAME)["iris-wake"] == 100, "no pod is ready yet"
+    sleeper.starts = True
+    sleeper.between()
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.looks(3)
+    assert sleeper.stage.backends(NAME) == {f"iris-{sleeper.revision}": 100}
+    assert sleeper.led(NAME) == set(ACTIVATORS), "they hold requests"
+    sleeper.waiting = 0
+    await sleeper.looks(2)
+    assert sleeper.led(NAME) == set()
+    before = len(sleeper.stage.writes)
+    await sleeper.looks(3)
+    assert len(sleeper.stage.writes) == before, "a model that is awake is not written"
+
+
+@pytest.mark.parametrize("after", range(0, 14, 2))
+async def test_an_operator_that_starts_anew_goes_on_at_any_look(sleeper, after):
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(after)
+    sleeper.restart()
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.look()
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(16)
+    assert sleeper.wanted == 0
+    sleeper.restart()
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.looks(3)
+    assert sleeper.wanted == 0, "nobody asked for it"
+    sleeper.waiting = 1
+    await sleeper.looks(2)
+    assert sleeper.wanted == 1
+
+
+async def test_a_gateway_that_says_nothing_keeps_the_pods(sleeper):
+    sleeper.gateway, sleeper.phase = False, SleepPhase.ASLEEP
+    await sleeper.looks(30)
+    assert sleeper.wanted == 1
+
+
+async def test_an_activator_that_is_replaced_has_its_place_taken_while_the_model_sleeps(sleeper):
+    await asleep(sleeper)
+    sleeper.stage.server.remove(kinds.POD, OWN, "a-10.1.0.1")
+    sleeper.stage.server.put(kinds.POD, pod("10.1.0.3"))
+    await sleeper.looks(2)
+    assert sleeper.led(NAME) == sleeper.led("iris-wake") == {"10.1.0.2", "10.1.0.3"}
+    assert sleeper.wanted == 0
+
+
+@pytest.mark.parametrize("traffic", [{"provider": "replicaRatio"}, {"httpRoute": "mine"}])
+async def test_without_a_route_of_its_own_the_service_is_the_way(traffic):
+    sleeper = Sleeper(traffic=traffic)
+    if "httpRoute" in traffic:
+        sleeper.stage.users_route()
+    await sleeper.looks(6)
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(20)
+    assert sleeper.wanted == 0
+    assert sleeper.led(NAME) == set(ACTIVATORS)
+    sleeper.waiting, sleeper.phase = 1, SleepPhase.WAKING
+    await sleeper.looks(2)
+    sleeper.waiting, sleeper.phase = 0, SleepPhase.AWAKE
+    await sleeper.looks(4)
+    assert sleeper.led(NAME) == set()
+    assert sleeper.condition("Available") == ("True", "Serving")
+    await sleeper.activators.close()
+
+
+async def test_minreplicas_raised_while_it_sleeps_wakes_it_and_takes_everything_back(sleeper):
+    await asleep(sleeper)
+    sleeper.stage.apply(scaling={"minReplicas": 2, "metrics": [{"type": "concurrency"}]})
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.looks(8)
+    assert sleeper.wanted == 2
+    assert sleeper.stage.backends(NAME) == {f"iris-{sleeper.revision}": 100}
+    assert sleeper.led(NAME) == sleeper.led("iris-wake") == set()
+    assert table(sleeper.stage) == {}
+
+
+async def test_without_activators_one_replica_stays_and_says_why():
+    sleeper = Sleeper()
+    sleeper.stage.server.remove(kinds.CONFIG_MAP, OWN, TABLE)
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(20)
+    assert sleeper.wanted == 1
+    assert sleeper.condition("Asleep") == ("False", "NoActivator")
+    await sleeper.activators.close()
