@@ -132,6 +132,23 @@ def test_a_long_stream_stays_a_martingale():
         wealth = advance(wealth, table, log_w0=0.0, log_goal=GOAL)
 
 
+@pytest.mark.parametrize("w0", [1.0, 1.15, 4.0])
+@pytest.mark.parametrize("table", [Table(40, 400, 300, 3600), Table(4, 30, 900, 1000), Table(0, 10, 1, 4000)])
+def test_what_is_not_listed_comes_to_the_same(table, w0, monkeypatch):
+    listed = bet(Wealth(), table, log(w0)).log_e(table.canary_events)
+    monkeypatch.setattr("ekiben.analysis.regression._LONGEST", 0)
+    found = bet(Wealth(), table, log(w0))
+    assert not found.null.size
+    assert found.log_e(table.canary_events)[0] == pytest.approx(listed[0], abs=1e-9)
+    np.testing.assert_allclose(found.log_e(table.canary_events)[1], listed[1], atol=1e-9)
+
+
+def test_a_block_of_a_million_requests_is_no_special_case():
+    wealth = after(Table(60_000, 100_000, 400_000, 900_000))
+    assert wealth.log_wealth >= GOAL
+    assert after(Table(44_000, 100_000, 400_000, 900_000)).log_wealth < 0
+
+
 def test_an_extreme_block_overflows_nothing():
     wealth = after(Table(9_000, 10_000, 10, 90_000))
     assert wealth.log_wealth == pytest.approx(GOAL)

@@ -17,6 +17,7 @@ from math import exp, inf, log
 import numpy as np
 
 from .block import Table
+from .exchange import log_mean
 from .hypergeometric import Vector, log_pmf, support
 from .wealth import DONE, Wealth, boost, released
 
@@ -25,6 +26,9 @@ ALTERNATIVES = (1.5, 2.0, 2.7, 3.7, 5.2, 7.5, 11.0, 20.0, 60.0)
 _WEIGHTS = (0.8, 1.2, 1.2, 1.2, 1.2, 1.2, 1.1, 0.6, 0.3)
 _LOG_ALTERNATIVES = np.log(np.array(ALTERNATIVES))
 _PRIOR = np.array(_WEIGHTS) / sum(_WEIGHTS)
+_LONGEST = 4000
+"""More possible numbers of the canary's events than this are not listed: the effort would grow with the traffic, and
+of so many requests one more or less is no matter."""
 
 
 def informative(table: Table) -> bool:
@@ -40,7 +44,7 @@ class Bet:
     low: int
     """The least possible number of the canary's events; vectors begin there."""
     null: Vector
-    """f0: their probabilities when the odds ratio is w0."""
+    """f0: their probabilities when the odds ratio is w0; empty where there are too many of them, as the next two."""
     mixed: Vector
     """f0 times e: the mixture of null and alternatives; it sums to 1."""
     log_null: Vector
@@ -60,6 +64,9 @@ def bet(wealth: Wealth, table: Table, log_w0: float) -> Bet:
     reserve, shares = released(wealth, _PRIOR)
     events = table.canary_events + table.baseline_events
     low, high = support(table.canary_trials, table.baseline_trials, events)
+    if high - low > _LONGEST:
+        none = np.empty(0)
+        return Bet(low, none, none, none, _norms(table, events, log_w0), reserve, shares)
     log_null = log_pmf(table.canary_trials, table.baseline_trials, events, log_w0)
     tilted = log_null + _LOG_ALTERNATIVES[:, None] * np.arange(low, high + 1, dtype=np.float64)
     peaks = tilted.max(axis=1)
@@ -68,6 +75,15 @@ def bet(wealth: Wealth, table: Table, log_w0: float) -> Bet:
     null = np.exp(log_null)
     mixed = reserve * null + (shares / sums) @ tilted
     return Bet(low, null, mixed, log_null, peaks + np.log(sums), reserve, shares)
+
+
+def _norms(table: Table, events: int, log_w0: float) -> Vector:
+    """Return log of sum f0 W^x for each alternative, without f0: as means over all choices of the canary's requests."""
+    others = table.canary_trials + table.baseline_trials - events
+    logs = np.zeros((len(ALTERNATIVES) + 1, 2))
+    logs[:, 1] = log_w0 + np.append(0.0, _LOG_ALTERNATIVES)
+    means = log_mean(np.array([others, events], dtype=np.float64), table.canary_trials, logs)
+    return np.asarray(means[1:] - means[0])
 
 
 def advance(wealth: Wealth, table: Table, *, log_w0: float, log_goal: float) -> Wealth:
@@ -82,7 +98,7 @@ def advance(wealth: Wealth, table: Table, *, log_w0: float, log_goal: float) -> 
     if room <= DONE or not informative(table):
         return wealth
     stake = bet(wealth, table, log_w0)
-    factor = boost(stake.null, stake.mixed, exp(room)) if room < inf else 1.0
+    factor = boost(stake.null, stake.mixed, exp(room)) if room < inf and stake.null.size else 1.0
     log_e, each = stake.log_e(table.canary_events)
     return replace(
         wealth,
