@@ -58,8 +58,8 @@ http_requests_in_progress 4.0
 EXPECTED = {
     Runtime.MLSERVER: PodCounters(25, 3, (15, 5), (0.01,), 4, rejected=2),
     Runtime.TRITON: PodCounters(25, 3, in_flight=4),
-    Runtime.TORCHSERVE: PodCounters(25, 3, rejected=2),
-    Runtime.TENSORFLOW_SERVING: PodCounters(25, 3, (15, 5), (0.01,), rejected=2),
+    Runtime.TORCHSERVE: PodCounters(25, 3, rejected=2, in_flight_known=False),
+    Runtime.TENSORFLOW_SERVING: PodCounters(25, 3, (15, 5), (0.01,), rejected=2, in_flight_known=False),
     Runtime.HTTP: PodCounters(25, 3, (15, 5), (0.01,), 4, rejected=2),
 }
 OTEL = """# TYPE http_server_request_duration_seconds histogram

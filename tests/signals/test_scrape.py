@@ -31,7 +31,7 @@ async def outcome(handler: Handler, *, max_body: int = 10_000):
 
 
 async def test_counters_are_read():
-    assert await outcome(fine) == PodCounters(requests=7)
+    assert await outcome(fine) == PodCounters(requests=7, in_flight_known=False)
 
 
 async def test_one_connection_is_kept():
@@ -98,7 +98,7 @@ async def test_a_slow_pod_hurts_only_itself():
     async with serving(slow) as bad, serving(fine) as good, DirectSource(loopback=True) as source:
         got = await source.read([target(bad, "bad"), target(good, "good")], 0.3)
     assert got["bad"].trouble is Trouble.TIMEOUT
-    assert got["good"] == PodCounters(requests=7)
+    assert got["good"] == PodCounters(requests=7, in_flight_known=False)
 
 
 async def test_garbage_and_silence_are_typed_errors():
@@ -143,7 +143,7 @@ async def test_the_api_server_is_asked_with_the_users_credentials():
             source = ProxySource(api)
             got = await source.read([target(3000), target(3000, "b", name="redirected")], 5)
             await source.close()
-    assert got["a"] == PodCounters(requests=7)
+    assert got["a"] == PodCounters(requests=7, in_flight_known=False)
     assert got["b"].trouble is Trouble.REFUSED
     assert sorted(asked) == [
         ("/api/v1/namespaces/shop/pods/iris-1:3000/proxy/metrics", "Bearer user-token"),
