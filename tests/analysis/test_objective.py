@@ -163,3 +163,13 @@ def test_evidence_is_the_mean_over_the_objectives():
     each = [exp(one.missed.log_wealth) for one in state.watched]
     assert objective.log_evidence(state) == pytest.approx(log(sum(each) / 2))
     assert objective.log_evidence(start((), Analysis(), 0.0)) == 0
+
+
+def test_a_bad_minute_after_a_million_good_requests_is_no_more_than_that():
+    state = start(goals(Objectives(error_rate=0.05)), Analysis(false_rollback=1e-9), 0.0)
+    for _ in range(300):
+        state = _count(state, [Counts(5000, 0)])
+    for _ in range(20):
+        state = _count(state, [Counts(5000, 2500)])
+    assert state.missed
+    assert np.isfinite(objective.log_evidence(state))

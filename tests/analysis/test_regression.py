@@ -1,6 +1,6 @@
 """The e-process against exact oracles."""
 
-from math import exp, log
+from math import exp, inf, isfinite, log
 
 import numpy as np
 import pytest
@@ -158,3 +158,12 @@ def test_an_extreme_block_overflows_nothing():
 
 def test_a_sure_conviction_lands_on_the_goal_exactly():
     assert after(*[Table(10, 20, 0, 180)] * 5).log_wealth == pytest.approx(GOAL, abs=1e-12)
+
+
+def test_a_wealth_without_a_goal_may_grow_beyond_what_a_number_holds():
+    wealth = Wealth()
+    for _ in range(400):
+        wealth = advance(wealth, Table(40, 100, 9, 900), log_w0=0.0, log_goal=inf)
+    assert wealth.log_wealth > 800
+    again = advance(wealth, Table(1, 100, 9, 900), log_w0=0.0, log_goal=inf)
+    assert isfinite(again.log_wealth)

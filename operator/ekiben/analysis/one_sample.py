@@ -25,6 +25,7 @@ FEWER = (1 / 1.3, 1 / 2, 1 / 4, 1 / 10, 1 / 100)
 _RESERVE = 0.15
 _RELEASE = 60
 """The reserve's release slows down with t + this many blocks."""
+_TINY = 1e-290
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,18 @@ def advance(wealth: Wealth, odds: tuple[float, ...], rate: float, events: int, t
     """
     if trials == 0:
         return wealth
-    moved = wealth.reserve / (wealth.t + _RELEASE)
-    reserve = wealth.reserve - moved
+    # A long run that favours one alternative leaves less of the reserve than a number can hold.
+    kept = max(wealth.reserve, _TINY)
+    moved = kept / (wealth.t + _RELEASE)
+    reserve = kept - moved
     stakes = [share + moved / len(odds) for share in wealth.shares]
     each = [log_factor(one, rate, events, trials) for one in odds]
     top = max(0.0, *each)
     parts = [stake * exp(one - top) for stake, one in zip(stakes, each, strict=True)]
-    kept = reserve * exp(-top)
-    total = kept + sum(parts)
+    left = reserve * exp(-top)
+    total = left + sum(parts)
     return Wealth(
-        tuple(part / total for part in parts), kept / total, wealth.log_wealth + top + log(total), wealth.t + 1
+        tuple(part / total for part in parts), left / total, wealth.log_wealth + top + log(total), wealth.t + 1
     )
 
 

@@ -31,9 +31,11 @@ class Wealth:
 
 def released(wealth: Wealth, prior: Vector) -> tuple[float, Vector]:
     """Return reserve and shares for the next block: a little of the reserve is staked, as the prior says."""
-    moved = wealth.reserve / (wealth.t + _RELEASE)
+    # Where nothing caps a wealth, it may leave so little of the reserve that a number cannot hold it.
+    kept = max(wealth.reserve, _TINY)
+    moved = kept / (wealth.t + _RELEASE)
     staked = np.array(wealth.shares) if wealth.shares else (1 - wealth.reserve) * prior
-    return wealth.reserve - moved, staked + moved * prior
+    return kept - moved, staked + moved * prior
 
 
 def boost(null: Vector, mixed: Vector, cap: float) -> float:
