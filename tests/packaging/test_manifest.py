@@ -137,6 +137,11 @@ def test_durations(seconds, text):
         ({"resources": {"memory": "1.5"}}, {"memory": "1.5Gi"}),
         ({"traffic": {"timeout": 60, "max_concurrency": 8}}, {"timeout_seconds": 60, "concurrency": 8}),
         ({"traffic": {"concurrency": 4, "max_concurrency": 8}}, {"concurrency": 4}),
+        ({"traffic": {"concurrency": 4}, "workers": 2}, {"concurrency": 4}),
+        ({"workers": 2}, {"concurrency": 2}),
+        ({"workers": 2, "threads": 4}, {"concurrency": 8}),
+        ({"workers": [{"gpus": 1}, {"gpus": [2, 3]}]}, {"concurrency": 2}),
+        ({"workers": "cpu_count"}, {}),
     ],
 )
 def test_what_a_bento_says(config, expected):

@@ -127,7 +127,7 @@ def read(document: dict[str, Any]) -> Bento:
     entry = services.get(document.get("entry_service"), {})
     config = entry.get("config") or {}
     resources, traffic = config.get("resources") or {}, config.get("traffic") or {}
-    concurrency = traffic.get("concurrency") or traffic.get("max_concurrency")
+    concurrency = traffic.get("concurrency") or traffic.get("max_concurrency") or _at_once(config)
     gpu = resources.get("gpu")
     return Bento(
         name=document["name"],
@@ -139,6 +139,18 @@ def read(document: dict[str, Any]) -> Bento:
         concurrency=int(concurrency) if concurrency else None,
         base_image=(document.get("image") or {}).get("base_image"),
     )
+
+
+def _at_once(config: dict[str, Any]) -> int | None:
+    """Requests that the workers answer at once, each in so many threads; None where the service does not say.
+
+    That holds of endpoints that are not asynchronous. A service of others says it by traffic.concurrency.
+    """
+    workers = config.get("workers")
+    number = len(workers) if isinstance(workers, list) else workers
+    if not isinstance(number, int) or isinstance(number, bool):
+        return None  # as many as the machine has processors, which is the node's and not the replica's
+    return number * int(config.get("threads") or 1) or None
 
 
 def _cores(value: str | float | None) -> str | None:

@@ -143,7 +143,7 @@ def hold(draft: Draft, name: str, least: int, most: int | None = None) -> tuple[
     writer = draft.observation.resource.spec.writer
     highest = max(least, scaling.ceiling if most is None else most, 1)
     actions: list[Kept] = [*_released(revision, writer)]
-    handing_over = revision is not None and revision.handing_over
+    handing_over = still_keda(revision, writer)
     if writer is Writer.AUTOSCALER and not handing_over:
         actions.append(EnsureAutoscaler(name, max(1, least), highest))
     elif writer is Writer.KEDA and not handing_over and not draft.observation.scaling_problem:
@@ -163,9 +163,16 @@ def _size(draft: Draft, revision: Revision | None, writer: Writer, least: int, m
     if revision is None or writer is Writer.FIXED:
         return least
     measured = draft.observation.measured.get(revision.name)
-    if writer is not Writer.EKIBEN or revision.handing_over or measured is None or measured.wanted is None:
+    if writer is not Writer.EKIBEN or still_keda(revision, writer) or measured is None or measured.wanted is None:
         return max(revision.wanted, least)
     return min(max(measured.wanted, least), most)
+
+
+def still_keda(revision: Revision | None, writer: Writer) -> bool:
+    """Return whether KEDA still scales a revision that it is not to scale any more: its own autoscaler goes last."""
+    if revision is None:
+        return False
+    return revision.handing_over or (revision.scaled_object is not None and writer is not Writer.KEDA)
 
 
 def _released(revision: Revision | None, writer: Writer) -> tuple[Owner, ...]:

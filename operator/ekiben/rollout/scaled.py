@@ -6,7 +6,7 @@ from ekiben.api.modeldeployment import Spec
 from ekiben.api.scaling import ScalingMetric, ScalingMetricType, Writer
 from ekiben.api.status import RevisionScaling, RevisionStatus, ScalingStatus
 
-from . import times
+from . import capacity, times
 from .draft import Draft
 from .observation import Measured
 from .plan import Scale
@@ -93,10 +93,8 @@ def _revision(draft: Draft, part: RevisionStatus, before: RevisionScaling | None
 
 def _writer(draft: Draft, part: RevisionStatus) -> Writer:
     """Return who owns the replicas: what still stands of an earlier owner does until it is gone."""
-    revision = draft.revision(part.revision)
-    if revision is not None and revision.handing_over:
-        return Writer.KEDA
-    return draft.observation.resource.spec.writer
+    asked = draft.observation.resource.spec.writer
+    return Writer.KEDA if capacity.still_keda(draft.revision(part.revision), asked) else asked
 
 
 def _desired(draft: Draft, part: RevisionStatus) -> int:

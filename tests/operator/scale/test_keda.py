@@ -1,0 +1,104 @@
+"""KEDA's ScaledObject: only where it is installed and the type is allowed, and never beside another owner."""
+
+import pytest
+from tests.operator.conftest import KEY, World
+
+from ekiben.cluster import kinds
+from ekiben.operator.gateways import Gateways
+from ekiben.operator.observe import Observer
+
+KEDA = {"keda": {"triggers": [{"type": "cron", "metadata": {"timezone": "UTC", "desiredReplicas": "5"}}]}}
+
+
+class KedaWorld(World):
+    """A cluster in which KEDA may be installed."""
+
+    def __init__(self, *triggers, installed=True):
+        super().__init__()
+        self.installed = installed
+        rendering = self.reconciler._rendering
+        self.reconciler._observer = Observer(
+            self.cluster, rendering, Gateways(self.cluster, rendering, 0), keda_triggers=triggers
+        )
+        self.asked = []
+
+        async def serves(kind):
+            self.asked.append(kind)
+            return installed
+
+        self.cluster.serves = serves
+
+    def of(self, kind):
+        return [item for (found, _, _), item in self.cluster.objects.items() if found == kind]
+
+    @property
+    def writer(self):
+        return self.status["scaling"]["revisions"][0]["writer"]
+
+
+async def test_triggers_pass_through_and_an_autoscaler_of_ours_is_gone_before(monkeypatch):
+    world = KedaWorld("cron", "cpu")
+    world.apply()
+    await world.settle()
+    assert len(world.of("HorizontalPodAutoscaler")) == 1
+    world.cluster.writes.clear()
+    world.apply(scaling={**KEDA, "maxReplicas": 7})
+    await world.settle()
+    [scaled] = world.of("ScaledObject")
+    assert scaled["spec"]["triggers"] == [
+        {"type": "cron", "metadata": {"timezone": "UTC", "desiredReplicas": "5"}},
+    ]
+    assert (scaled["spec"]["minReplicaCount"], scaled["spec"]["maxReplicaCount"]) == (2, 7)
+    assert scaled["spec"]["scaleTargetRef"] == {"name": scaled["metadata"]["name"]}
+    owners = [write for write in world.cluster.writes if "Autoscaler" in write or "ScaledObject" in write]
+    assert [write.split()[0] for write in owners] == ["delete", "apply"]
+    assert world.writer == "KEDA"
+    assert world.condition("ScalingActive")["reason"] == "Keda"
+    world.cluster.writes.clear()
+    await world.settle()
+    assert not world.cluster.writes
+
+
+async def test_the_way_back_waits_for_what_keda_leaves():
+    world = KedaWorld("cron")
+    world.apply(scaling=KEDA)
+    await world.settle()
+    [scaled] = world.of("ScaledObject")
+    meta = {**scaled["metadata"], "name": f"keda-hpa-{scaled['metadata']['name']}", "uid": "k"}
+    own = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "x", "uid": "y", "controller": True}
+    theirs = {"metadata": {**meta, "ownerReferences": [own]}, "spec": {"maxReplicas": 9}}
+    world.cluster.put(kinds.AUTOSCALER, theirs)
+    world.apply(scaling={"metrics": [{"type": "cpu", "target": 70}]})
+    await world.settle()
+    assert not world.of("ScaledObject")
+    assert world.of("HorizontalPodAutoscaler") == [
+        world.cluster.objects["HorizontalPodAutoscaler", "shop", meta["name"]]
+    ]
+    assert world.condition("ScalingActive")["reason"] == "HandingOver"
+    assert world.writer == "KEDA"
+    world.cluster.drop(kinds.AUTOSCALER, "shop", meta["name"])
+    await world.settle()
+    assert len(world.of("HorizontalPodAutoscaler")) == 1
+    assert world.writer == "HorizontalPodAutoscaler"
+
+
+@pytest.mark.parametrize(
+    ("triggers", "installed", "said"),
+    [
+        ((), True, "EKIBEN_KEDA_TRIGGERS"),
+        (("kafka",), True, "allows (kafka)"),
+        (("cron",), False, "KEDA is not installed here"),
+    ],
+)
+async def test_where_it_cannot_be_had_replicas_stay_and_the_condition_says_what_to_do(triggers, installed, said):
+    world = KedaWorld(*triggers, installed=installed)
+    world.apply(scaling=KEDA)
+    await world.settle()
+    assert not world.of("ScaledObject")
+    assert world.condition("ScalingActive")["status"] == "False"
+    assert said in world.condition("ScalingActive")["message"]
+    [deployment] = world.of("Deployment")
+    assert deployment["spec"]["replicas"] == 2
+    assert world.condition("Available")["status"] == "True"
+    await world.reconciler.look(KEY)
+    assert bool(world.asked) == bool(triggers), "without a trigger in the settings the role lets nobody ask"
