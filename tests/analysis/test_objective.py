@@ -40,7 +40,7 @@ def test_at_the_objective_the_factor_is_expected_to_be_1(rate, history, trials, 
     assert _expected(_after(odds, rate, history), odds, rate, rate, trials) == pytest.approx(1, abs=1e-10)
 
 
-@given(RATES, HISTORIES, st.integers(1, 60), st.floats(0, 1))
+@given(RATES, HISTORIES, st.integers(1, 60), st.floats(1e-9, 1))
 def test_on_the_right_side_of_it_at_most_1(rate, history, trials, part):
     below, above = part * rate, rate + part * (1 - rate)
     assert _expected(_after(MORE, rate, history), MORE, rate, below, trials) <= 1 + 1e-10
