@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.cli.drive import V, ask, look
 from tests.cli.fake import Api, FakePlace
 from tests.cli.statuses import COMMANDS, NOW, POLICY, STATES, at, canary, errors, one, resource
-from tests.rollout.world import serving
+from tests.rollout.world import promoted, serving
 
 from ekiben.api.request import Verb
 from ekiben.cli.explain.render import render
@@ -327,3 +327,22 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = run("--revision", "9")
     assert wrong.exit_code == 1
     assert "No rollout of revision 9" in wrong.output
+
+
+def test_objectives_are_told_with_their_numbers() -> None:
+    held = {"rollout": {"objectives": {"errorRate": 0.01}, "bake": "300s"}}
+    world = serving(**held)
+    world.objectives = "Regressed"
+    world.run(5)
+    told = tell(look(world), world.now, COMMANDS)
+    assert (
+        "Revision 1, which serves, missed an objective (spec.rollout.objectives): Errors: 37 of 412 requests failed."
+        in told.notes
+    )
+    world = serving(**held)
+    promoted(world, "v2")
+    world.objectives = "Regressed"
+    world.run(25)
+    told = tell(look(world), world.now, COMMANDS)
+    assert told.headline.startswith("Revision 2 was taken out again")
+    assert "37 of 412" in told.beats[0].by_then

@@ -236,6 +236,10 @@ def _notes(seen: Seen, episode: Episode) -> list[str]:
         seen.condition("ImagePinned"),
     )
     notes += [words.sentence(one.message) for one in (unsupported, drifted) if one is not None]
+    met, stable = seen.condition("ObjectivesMet"), seen.status.stable
+    if met is not None and met.status == "False" and stable is not None:
+        missed = f"Revision {stable.number}, which serves, missed an objective (spec.rollout.objectives)"
+        notes.append(f"{missed}: {words.sentence(met.message)}")
     if pinned is not None and pinned.status == "False":
         notes.append(words.sentence(pinned.message))
     return notes
