@@ -9,6 +9,7 @@ from aiohttp import web
 from tests.operator.traffic_stage import NAME, SPACE, STABLE, Stage
 
 from ekiben.cluster import kinds
+from ekiben.cluster.errors import ForbiddenError
 from ekiben.objects import wake
 from ekiben.objects.activation import FIRST_PORT, LAST_PORT, TABLE, entries
 from ekiben.operator.activators import apply as activation
@@ -243,6 +244,21 @@ async def test_ports_are_each_models_own_and_stay(stage):
     await again.read()
     assert again.entries == one.entries
     assert again.port(SPACE, "m7", "another") == 0
+
+
+async def test_an_operator_without_the_rights_has_no_activator_and_goes_on(stage, monkeypatch):
+    async def refuse(*_):
+        raise ForbiddenError("may not get configmaps", 403)
+
+    monkeypatch.setattr(stage.activators.table, "read", refuse)
+    assert (await stage.read()).activation is None
+
+
+def test_an_activator_that_only_starts_or_crashes_keeps_nobody_from_sleeping():
+    good = Seen("10.0.0.1", True, page(**{"shop.iris": of()}))
+    for odd in (Seen("10.0.0.2", False), Seen("10.0.0.2", False, page(), misses=3)):
+        assert seen_as({"a": good, "b": odd}, "shop.iris", "u", FIRST_PORT).known
+    assert not seen_as({"a": good, "b": Seen("10.0.0.2", True)}, "shop.iris", "u", FIRST_PORT).known
 
 
 async def test_no_port_is_told(stage, monkeypatch):

@@ -38,18 +38,18 @@ def known(observation: Observation) -> Observation:
     """Return the observation with what is there put above what nobody has measured yet.
 
     An operator that has just started takes every model to be awake. One whose requests lead to the activators, and that
-    is to have no pod, sleeps: it is not woken for that.
+    has no pod, sleeps or wakes: it is neither woken nor taken for broken.
     """
     route, stable = observation.route, observation.resource.status.stable
-    if observation.sleep != "awake" or not observation.resource.spec.scaling.sleeps or stable is None:
+    if observation.sleep != "awake" or stable is None or route is None or not route.asleep:
         return observation
     revision = observation.revisions.get(stable.revision)
-    sleeps = route is not None and route.asleep and revision is not None and revision.wanted == 0
-    running = observation.resource.status.rollout is not None
-    if not sleeps or running:
+    if revision is None or revision.ready > 0:
         return observation
-    waits = observation.activator is not None and observation.activator.waiting
-    return replace(observation, sleep="waking" if waits else "asleep")
+    wanted = revision.wanted > 0 or not observation.resource.spec.scaling.sleeps
+    asked = observation.activator is not None and observation.activator.waiting
+    running = observation.resource.status.rollout is not None
+    return replace(observation, sleep="waking" if wanted or asked or running else "asleep")
 
 
 def write(draft: Draft) -> None:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
-from ekiben.cluster.errors import ClusterError
+from ekiben.cluster.errors import ClusterError, ForbiddenError
 from ekiben.objects.activation import key_of
 from ekiben.signals.counters import MetricsError
 from ekiben.signals.http import Asker
@@ -64,9 +64,13 @@ class Activators:
 
     async def follow(self, key: Key, uid: str, *, sleeps: bool) -> Activation | None:
         """Return what the activators are to a model; None where none is installed, or it neither sleeps nor did."""
-        if not self._deployment:
+        if not self._deployment or not (sleeps or self._begun):
             return None
-        await self._begin()
+        try:
+            await self._begin()
+        except ForbiddenError as error:
+            _log.warning("The activators' table may not be read: %s", error.message)
+            return None
         if not self.installed or not (sleeps or self.table.port(*key, uid)):
             self._uids.pop(key, None)
             return None

@@ -35,7 +35,7 @@ class Activation:
     arrived: int = 0
     forwarded: int = 0
     known: bool = False
-    """The page of each of them was read."""
+    """The page of each that may hold requests was read."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Seen:
         """Whether it takes requests. One page that cannot be read takes it out of no path: it may only be busy."""
         return self.ready and bool(self.page.get("ready")) and self.misses < _MISSES
 
+    @property
+    def matters(self) -> bool:
+        """Whether it may hold requests: one that starts, or that crashes again and again, does not."""
+        return self.ready or (bool(self.page) and self.misses < _MISSES)
+
     def model(self, key: str) -> Mapping[str, Any] | None:
         """Return what it says of a model."""
         models = self.page.get("models")
@@ -63,7 +68,7 @@ class Seen:
 
 def activation(activators: Mapping[str, Seen], key: str, uid: str, port: int) -> Activation:
     """Return what the activators are to one model; `port` is the one that they were told."""
-    asked = list(activators.values())
+    asked = [one for one in activators.values() if one.matters]
     told = {one.ip: found for one in asked if (found := one.model(key)) is not None and found.get("uid") == uid}
     return Activation(
         ready=sum(one.takes for one in asked),
@@ -73,7 +78,7 @@ def activation(activators: Mapping[str, Seen], key: str, uid: str, port: int) ->
         on_the_way=float(sum(_count(one, "onTheWay") for one in told.values())),
         arrived=sum(_count(one, "arrived") for one in told.values()),
         forwarded=sum(_count(one, "forwarded") for one in told.values()),
-        known=bool(asked) and all(one.page and one.misses == 0 for one in asked),
+        known=all(one.page and one.misses == 0 for one in asked),
     )
 
 
