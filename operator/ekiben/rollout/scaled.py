@@ -15,6 +15,7 @@ _FIGURES = 30.0
 """Seconds after which figures are written again although nothing else has changed."""
 _LEARNED = 300.0
 _DIGITS = 3
+_NOTHING = "NotMeasured"
 
 
 def write(draft: Draft) -> None:
@@ -64,6 +65,8 @@ def _revision(draft: Draft, part: RevisionStatus, before: RevisionScaling | None
     writer, desired = _writer(draft, part), _desired(draft, part)
     reason, message = _why(seen, writer)
     same = before is not None and (before.writer, before.desired) == (writer.value, desired)
+    if before is not None and before.reason == _NOTHING and reason != _NOTHING:
+        same = False  # now it is known why
     if before is not None and same:
         fresh = _older(before.seen_at, draft.now, _FIGURES)
         kept = before.model_copy(update={"ready": part.ready})
@@ -109,7 +112,7 @@ def _why(seen: Measured, writer: Writer) -> tuple[str, str]:
         return "Keda", "KEDA follows its triggers"
     if seen.message:
         return seen.reason, seen.message
-    return "NotMeasured", "nothing has been measured yet: what there is stays"
+    return _NOTHING, "nothing has been measured yet: what there is stays"
 
 
 def _figures(seen: Measured) -> tuple[float | None, float | None]:

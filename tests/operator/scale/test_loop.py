@@ -39,12 +39,15 @@ class Loaded(SensingWorld):
                 del self.cluster.objects[kind, where, pod]
 
     async def second(self, look=True):
-        pods = self.pods()
-        for place, pod in enumerate(pods):
-            share, rest = divmod(self.load, len(pods))
-            old = self.source.pods.get(pod, PodCounters())
-            done = old.requests + old.in_flight
-            self.source.pods[pod] = replace(old, requests=done, in_flight=share + (place < rest))
+        for revision, weight in self.weights().items():
+            pods = [pod for pod in self.pods() if pod.rpartition("-")[0] == f"iris-{revision}"]
+            for place, pod in enumerate(pods):
+                share, rest = divmod(round(self.load * weight / 100), len(pods))
+                old = self.source.pods.get(pod, PodCounters(0, 0, (0, 0, 0), (0.5, 2.0)))
+                done = (0, old.hist[1] + old.in_flight, 0)
+                self.source.pods[pod] = replace(
+                    old, requests=old.requests + old.in_flight, hist=done, in_flight=share + (place < rest)
+                )
         loop = self.scalers._loops.get(KEY)
         if loop is not None:
             await loop.tick(self.now)
@@ -57,6 +60,11 @@ class Loaded(SensingWorld):
     async def run(self, seconds):
         for _ in range(seconds):
             await self.second()
+
+    def weights(self):
+        status = self.status
+        parts = [status.get("stable"), status.get("canary")]
+        return {one["revision"]: one["acknowledgedWeight"] for one in parts if one}
 
     @property
     def deployed(self):
@@ -186,3 +194,33 @@ async def test_one_pod_that_cannot_be_read_keeps_what_it_may_need(world):
     world.source.read = half_blind
     await world.run(60)
     assert world.replicas >= high - 1
+
+
+async def test_a_canary_under_a_doubling_load_has_its_pods_and_the_stable_those_for_all(world):
+    rollout = {"steps": [{"weight": 20, "duration": "5s"}, {"weight": 50, "duration": "600s"}]}
+    world.apply(scaling=SCALING, rollout=rollout)
+    await world.settle()
+    world.load = 16
+    await world.run(30)
+    world.apply("x:2", scaling=SCALING, rollout=rollout)
+    for second in range(90):
+        if second == 30:
+            world.load = 32
+        await world.second()
+    weights = world.weights()
+    assert sorted(weights.values()) == [50, 50]
+    stable, canary = (world.deployed[f"iris-{revision}"] for revision in weights)
+    assert canary >= 4
+    assert stable >= 8
+    assert stable + canary <= 20
+    roles = {one["revision"]: one["writer"] for one in world.status["scaling"]["revisions"]}
+    assert roles == dict.fromkeys(weights, "ekiben")
+    world.apply("x:1", scaling=SCALING, rollout=rollout)
+    await world.run(30)
+    left = {name.removeprefix("iris-"): replicas for name, replicas in world.deployed.items()}
+    [gone] = [revision for revision in left if revision not in world.weights()]
+    assert left.pop(gone) == 0
+    assert list(left.values()) >= [8]
+    world.load = 100
+    await world.run(10)
+    assert world.deployed[f"iris-{gone}"] == 0

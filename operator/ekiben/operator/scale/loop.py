@@ -28,8 +28,8 @@ from .sleep import Sleep, SleepPhase
 from .view import pods, roles
 
 _READING_SHARE = 0.8
-_REMIND = 5.0
-"""Seconds after which a decision that was not followed is told again."""
+_REMIND = 15.0
+"""Seconds after which a decision that was not followed is told again: a look may have failed, or a limit may hold."""
 _FIGURES = 30.0
 _MOVED = 0.2
 """A load is told again after so many seconds where it has moved by this share."""
