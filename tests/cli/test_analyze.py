@@ -101,3 +101,19 @@ def test_blank_lines_and_repeated_blocks_change_nothing():
     again = list(judged([BAD[0], "\n", BAD[0], BAD[1]], Config()))
     assert again[1] == once[0]
     assert again[2] == once[1]
+
+
+def test_a_weight_is_compared_with_the_requests():
+    said = run([line(n, arm(60, 0), arm(90, 0), weight=0.1) for n in range(20)])
+    assert "problem" not in said[0]
+    assert (said[-1]["verdict"], said[-1]["problem"]) == ("unknown", "NotRandomised")
+
+
+def test_what_passes_is_the_least_of_all_metrics():
+    said = run(
+        [
+            line(n, arm(200, 0, rejected=20, hist=[180, 0, 0]), arm(1800, 0, rejected=180, hist=[1620, 0, 0]))
+            for n in range(6)
+        ]
+    )
+    assert said[-1]["logE"]["promote"] < run(FINE)[-1]["logE"]["promote"]

@@ -427,3 +427,59 @@ async def test_where_revisions_are_counted_as_a_whole_blocks_have_no_pods(world,
     await drive.tick(20, canary={"fine": 5})
     assert {tuple(block.canary) for block in blocks} == {tuple(block.baseline) for block in blocks} == {(POOLED,)}
     assert blocks[-1].canary[POOLED].n == 10
+
+
+async def test_requests_that_are_not_split_as_the_weight_says_hold_until_they_are(world):
+    drive = await started(world)
+    await drive.tick(30, stable={"fine": 100}, canary={"fine": 40})
+    seen = drive.evidence()
+    assert (seen.problem, seen.verdict) == ("NotRandomised", "Unknown")
+    assert "many more requests than the 10 %" in seen.problem_message
+    await drive.tick(60, stable={"fine": 90}, canary={"fine": 10})
+    assert drive.evidence().problem == ""
+
+
+async def test_what_is_on_its_way_has_arrived(world):
+    drive = await started(world)
+    for _ in range(25):
+        world.pods["canary-0"] = replace(world.pods["canary-0"], in_flight=world.pods["canary-0"].in_flight + 10)
+        await drive.tick(1, stable={"fine": 90})
+    assert drive.evidence().problem == ""
+
+
+async def test_the_split_is_not_judged_while_a_pod_cannot_be_read(world):
+    drive = await started(world)
+    world.broken.add("stable-1")
+    # What the other pod counts is half of the stable's requests.
+    await drive.tick(40, stable={"fine": 20}, canary={"fine": 10})
+    assert drive.evidence().problem == ""
+
+
+async def test_counters_that_begin_again_convict_nobody(world):
+    drive = await started(world)
+    for n in range(12):
+        await drive.tick(10, stable={"fine": 18}, canary={"fine": 2})
+        for name in ("canary-0", "stable-1")[n % 2 :]:
+            world.pods[name] = PodCounters()
+    assert drive.evidence().verdict != "Regressed"
+    assert drive.evidence().problem == ""
+
+
+async def test_a_sick_pod_among_sick_pods_holds(world):
+    world.add("stable-2", "stable-3", history=1000)
+    drive = await started(world, randomised=False)
+    problems = set()
+    for _ in range(60):
+        for name, bad in (("stable-2", 12), ("stable-3", 1), ("canary-0", 9), ("canary-1", 1)):
+            world.answer(name, fine=20 - bad, errors=bad)
+        await drive.tick(1, stable={"fine": 20}, canary={})
+        problems.add(drive.evidence().problem)
+    assert "PodNoise" in problems
+    assert drive.evidence().verdict == "Unknown"
+
+
+async def test_with_two_stable_pods_it_is_said_that_noise_is_not_known(world):
+    drive = await started(world)
+    await drive.tick(10, canary={"fine": 5})
+    assert drive.evidence().note.startswith("PodNoiseUnknown")
+    assert "PodNoiseUnknown" in drive.evidence().message

@@ -42,8 +42,9 @@ class LineError(ValueError):
 def analyze(file: Iterable[str], **numbers: float) -> None:
     """Judge blocks of counts: a JSON object a line in, a JSON object a line out.
 
-    FILE is standard input by default. A block is {"stream", "id", "t", "canary", "baseline", "bounds"}. An arm is
-    {"pods": {UID: COUNTS}}, or COUNTS of the whole arm; COUNTS is {"n", "err", "rejected", "hist"}. Blocks of many
+    FILE is standard input by default. A block is {"stream", "id", "t", "canary", "baseline", "bounds", "weight"}. An
+    arm is {"pods": {UID: COUNTS}}, or COUNTS of the whole arm; COUNTS is {"n", "err", "rejected", "hist"}. With
+    "weight", the canary's share of the requests (0 to 1), it is tested whether they are split so. Blocks of many
     streams may be interleaved.
     """
     try:
@@ -79,6 +80,7 @@ def judged(lines: Iterable[str], config: Config) -> Iterator[str]:
                 "verdict": _WORDS[said.kind],
                 "logE": {"rollback": log_evidence(states[stream]), "promote": _promote(states[stream])},
                 "because": said.because,
+                **({"problem": said.problem} if said.problem else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -87,7 +89,7 @@ def judged(lines: Iterable[str], config: Config) -> Iterator[str]:
 
 def _promote(state: State) -> float:
     """Return the evidence of the metric that has least of it: every one has to pass."""
-    return min(metric.log_not_worse for metric in (state.errors, state.latency) if metric is not None)
+    return min(metric.log_not_worse for _, metric in state.metrics)
 
 
 def read(text: str) -> tuple[str, Block]:
@@ -115,6 +117,7 @@ def read(text: str) -> tuple[str, Block]:
         canary=_arm(data, "canary"),
         baseline=_arm(data, "baseline"),
         bounds=tuple(_number(bound, f"bounds[{index}]") for index, bound in enumerate(bounds)),
+        weight=_number(data["weight"], "weight") if data.get("weight") is not None else None,
     )
     return stream, block
 

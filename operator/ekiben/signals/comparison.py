@@ -121,6 +121,8 @@ class Comparison:
         fresh = {u: one for u, one in reading.counted.each.items() if not (late and reading.since[u] < settled)}
         usable = Counted(fresh)
         mine, others = usable.of(canary), usable.of(baseline)
+        # Of a pod that is read for the first time nobody knows what it has just answered.
+        complete = complete and len(mine) == len(canary) and len(others) == len(baseline)
         block = self._gatherer.add(mine, others, reading.before, reading.now, pooled=pooled, complete=complete)
         self._step(block)
 
