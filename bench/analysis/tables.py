@@ -37,6 +37,7 @@ def detection(results: Compared, title: str) -> None:
     _head(title, "median seconds (found)")
     for case, times in results:
         print(_label(case) + "".join(f"{_found(times.get(name)):>13}" for name in JUDGES))
+    print("  Seconds count from the onset. Who went back before it has not found it.")
 
 
 def figures(rows: Iterable[tuple[str, Floats]], note: str) -> None:
