@@ -412,3 +412,16 @@ async def test_what_is_held_is_finished_at_the_end(caller):
             made.queues[known.key].update(entry(port=known.port, pod_port=known.pod_port, pods=(POD,)))
             assert await call == (200, b"x")
             await closing
+
+
+@pytest.mark.parametrize("size", [10, 60_000])
+async def test_a_caller_that_dies_with_its_body_half_sent_leaves_the_queue(size):
+    """Of a large body nothing more is read while it waits: the end of the connection stands behind it."""
+    known = entry()
+    async with house(known) as made:
+        _, writer = await asyncio.open_connection("127.0.0.1", known.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + bytes(size))
+        queue = made.queues[known.key]
+        await has(lambda: queue.waiting == 1)
+        writer.transport.abort()
+        await has(lambda: queue.waiting == 0)

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from . import answers
 from .answers import Answer, RefusedError
+from .callers import watched
 from .figures import Figures
 from .headers import WAITED, asks_for_upgrade, onward
 from .onward import NotTakenError, Onward
@@ -64,7 +65,8 @@ class Proxy:
         """Try pods until one takes the connection; only what went out to none is tried again."""
         again, invited = False, False
         while True:
-            pod = await self.queue.place(since, again=again)
+            with watched(request.transport):
+                pod = await self.queue.place(since, again=again)
             try:
                 if request.headers.get("Expect", "").lower() == "100-continue" and not invited:
                     invited = True  # the body stays with its caller until there is a pod for it
