@@ -11,6 +11,9 @@ from ekiben.analysis import POOLED, Block, Config, Counts, Histogram, State, ini
 from .families import BEFORE, CANARY_PODS, LOOK, Streams
 from .latencies import BOUNDS
 
+_ENOUGH = 4.0
+"""Requests of the canary in a block, on average: the operator makes its blocks so long that there are about five."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -68,6 +71,7 @@ def _blocks(streams: Streams, stream: int, look: float, *, pooled: bool) -> Iter
     n, errors = streams.n[stream].tolist(), streams.errors[stream].tolist()
     hist = None if streams.hist is None else streams.hist[stream].tolist()
     bounds = () if hist is None else BOUNDS
+    few_are_empty = streams.n[stream, :, :CANARY_PODS].sum(1).mean() >= _ENOUGH
     for at, weight in enumerate(streams.weights.tolist()):
         if not streams.settled[at] or not any(n[at]):
             continue
@@ -79,7 +83,9 @@ def _blocks(streams: Streams, stream: int, look: float, *, pooled: bool) -> Iter
         stable = {f"s{pod}": counts for pod, counts in enumerate(pods[CANARY_PODS:])}
         if pooled:
             canary, stable = {POOLED: _sum(canary.values())}, {POOLED: _sum(stable.values())}
-        yield at + 1, Block(str(at), at * look, canary, stable, bounds, weight)
+        # Blocks in which an arm has nothing are left out by the analysis, which would skew the split of the others.
+        said = weight if few_are_empty else None
+        yield at + 1, Block(str(at), at * look, canary, stable, bounds, said)
 
 
 def _sum(pods: Iterable[Counts]) -> Counts:

@@ -45,13 +45,13 @@ def draw(file: Path, healthy: Compared, worse: Compared, hours: float) -> None:
     }
     with plt.rc_context(look):
         rows = max(len(_names(healthy)), len(_names(worse)))
-        figure, (left, right) = plt.subplots(1, 2, figsize=(13, 1.6 + 0.36 * rows), layout="constrained")
+        figure, (left, right) = plt.subplots(1, 2, figsize=(14, 1.6 + 0.36 * rows), layout="constrained")
         _dots(left, healthy, lambda found: 100 * float(np.isfinite(found).mean()))
         left.set_xscale("symlog", linthresh=1, linscale=0.6)
         left.set_xlim(-0.05, 130)
         left.set_xticks([0, 1, 10, 100], ["0", "1 %", "10 %", "100 %"])
-        left.axvline(1, color=_INK, linewidth=0.8, linestyle=":")
-        left.set_title("The canary is no worse: gone back from (dotted: what ekiben allows)")
+        left.axvline(1, color=_INK, linewidth=0.8, linestyle=":", label="falseRollback")
+        left.set_title("The canary is no worse: gone back from")
         _dots(right, worse, lambda found: min(float(np.median(found)), 3600 * hours))
         right.set_xscale("log")
         right.set_xlim(2, 5000)
@@ -59,8 +59,10 @@ def draw(file: Path, healthy: Compared, worse: Compared, hours: float) -> None:
             [3, 10, 30, 100, 300, 1000, 3600], ["3 s", "10 s", "30 s", "100 s", "5 min", "17 min", "never"]
         )
         right.minorticks_off()
-        right.set_title("The canary is worse: median time until that is found")
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(JUDGES), frameon=False)
+        right.set_title("The canary is worse: median time to find it")
+        figure.legend(
+            *left.get_legend_handles_labels(), loc="outside lower center", ncols=len(JUDGES) + 1, frameon=False
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=110)
         plt.close(figure)
@@ -68,13 +70,13 @@ def draw(file: Path, healthy: Compared, worse: Compared, hours: float) -> None:
 
 def _names(results: Compared) -> list[str]:
     return [
-        case.latency.name if isinstance(case, Slow) else f"{case.family.name}, {case.p0:.1%}{_odds(case)}"
+        case.latency.name if isinstance(case, Slow) else f"{case.family.name}, {100 * case.p0:g} %{_odds(case)}"
         for case, _ in results
     ]
 
 
 def _odds(case: Case) -> str:
-    return f", odds x{case.odds:g}" if case.odds > 1 else ""
+    return f", odds x {case.odds:g}" if case.odds > 1 else ""
 
 
 def _dots(axis: Any, results: Compared, of: Any) -> None:
