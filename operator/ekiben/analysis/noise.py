@@ -29,8 +29,8 @@ FEWEST_FOR_LATENCY = 2
 """The same for latency: pods rarely fail differently, but no two nodes are equally fast."""
 _LASTING = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _DRAWN = (1.0, 3.0, 10.0, 30.0, 100.0)
-_BELIEF = {1.0: 0.01, 3.0: 0.05}
-_USUAL = 0.2
+_BELIEF = {1.0: 0.01, 3.0: 0.03}
+_USUAL = 0.1
 """rho: how readily noise of such a size is believed. The bound under it is falseRollback / rho."""
 QUIET = log(_USUAL)
 """log(rho B) where nothing is known."""

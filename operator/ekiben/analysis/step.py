@@ -27,6 +27,8 @@ _WORTH_A_LOOK = 1.0
 """Log of the wealth from which on it matters whether pods are alike."""
 _NOISY = -1.0
 """Pods may be about to explain the wealth: what is beyond the goal may then be of use."""
+_NEAR = 1.5
+"""So near the goal a block will hardly make pods explain more than it brings."""
 
 
 def initial(config: Config, baseline: Histogram | None, *, rejected: bool = True) -> State:
@@ -74,19 +76,19 @@ def _counted(state: State, block: Block) -> State:
     after = replace(
         state,
         pods=noise.observe(state.pods, block) if state.pods is not None and not _pooled(block) else None,
-        errors=_metric_after(state.errors, errors, state.config),
-        rejected=None if state.rejected is None else _metric_after(state.rejected, rejected, state.config),
+        errors=_metric_after(state, state.errors, errors),
+        rejected=None if state.rejected is None else _metric_after(state, state.rejected, rejected),
     )
     # The boundary rests on earlier blocks alone: it is used from the next block on.
     after = _gather(_latency_after(after, block), block)
     return _discounted(after)
 
 
-def _metric_after(metric: Metric, table: Table, config: Config) -> Metric:
+def _metric_after(state: State, metric: Metric, table: Table) -> Metric:
     if not table.compares:
         return metric
-    wealth = regression.advance(metric.wealth, table, log_w0=metric.log_w0, log_goal=_goal(metric, config))
-    return _passing(replace(metric, wealth=wealth), table, config)
+    wealth = regression.advance(metric.wealth, table, log_w0=metric.log_w0, log_goal=_goal(state, metric))
+    return _passing(replace(metric, wealth=wealth), table, state.config)
 
 
 def _passing(metric: Metric, table: Table, config: Config) -> Metric:
@@ -97,9 +99,12 @@ def _passing(metric: Metric, table: Table, config: Config) -> Metric:
     )
 
 
-def _goal(metric: Metric, config: Config) -> float:
-    # Rests on earlier blocks, as a cap has to. Where pods may explain the wealth, more of it is of use.
-    return inf if metric.noise > _NOISY else log(1 / (config.alpha * metric.share))
+def _goal(state: State, metric: Metric, fewest: int = noise.FEWEST_PODS) -> float:
+    """Return the log of the wealth beyond which more is of no use; it rests on earlier blocks, as a cap has to."""
+    goal = log(1 / (state.config.alpha * metric.share))
+    guarded = state.pods is not None and state.pods.baseline_pods >= fewest
+    useful = guarded and (metric.noise > _NOISY or metric.wealth.log_wealth < goal - _NEAR)
+    return inf if useful else goal
 
 
 def _latency_after(state: State, block: Block) -> State:
@@ -109,11 +114,11 @@ def _latency_after(state: State, block: Block) -> State:
     table = slow_table(block, boundary)
     if table is not None and table.compares:
         latency = _passing(latency, table, state.config)
-    latency, answers = _slowness_after(latency, answers, block, state.config)
+    latency, answers = _slowness_after(state, latency, answers, block)
     return replace(state, latency=latency, answers=answers)
 
 
-def _slowness_after(metric: Metric, answers: Answers, block: Block, config: Config) -> tuple[Metric, Answers]:
+def _slowness_after(state: State, metric: Metric, answers: Answers, block: Block) -> tuple[Metric, Answers]:
     arms = [Histogram(block.bounds, histogram_of(arm, block.bounds)) for arm in (block.canary, block.baseline)]
     if not all(arm.total for arm in arms):
         return metric, answers
@@ -122,14 +127,14 @@ def _slowness_after(metric: Metric, answers: Answers, block: Block, config: Conf
     # Buckets come and go with the pods that are read: what all have is compared.
     shared = tuple(bound for bound in answers.baseline.bounds if bound in block.bounds)
     canary, baseline = (arm.on(shared).counts for arm in arms)
-    slowdown = config.latency_tolerance
+    slowdown = state.config.latency_tolerance
     wealth: Wealth = slowness.advance(
         metric.wealth,
         answers.on(shared),
         canary,
         slowness.tolerated(block.id, baseline, shared, slowdown),
         slowdown=slowdown,
-        goal=_goal(metric, config),
+        goal=_goal(state, metric, noise.FEWEST_FOR_LATENCY),
     )
     learned = answers.plus(baseline, canary) if shared == answers.baseline.bounds else answers
     return replace(metric, wealth=wealth), learned
