@@ -27,6 +27,8 @@ _GOAL = 3.0
 _PLAIN = {"steps": [{"weight": 50, "duration": "10s"}], "bake": "0s", "revisionHistoryLimit": 2}
 # Equal revisions on two busy cores: what is shown here is capacity, and the verdict has its own bench.
 _TOLERANT = {**_PLAIN, "analysis": {"latencyTolerance": 3, "errorTolerance": 3, "nonInferiority": {"delta": 0.1}}}
+# Ten replicas of it find room on a node of two cores.
+_SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
 
 
 class Room:
@@ -47,10 +49,9 @@ class Room:
 
 def _step(info: ClusterInfo, bento: str) -> bool:
     reports = []
-    small = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
     for name, metrics in (("concurrency, by ekiben", cases.CONCURRENCY), ("cpu, by the HPA", cases.CPU)):
         with Room(info, name.split(",", maxsplit=1)[0]) as namespace:
-            scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 6, metrics), small)
+            scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 6, metrics), _SMALL)
             reports.append(asyncio.run(cases.step(info, scene, namespace, name, 120)))
             print(reports[-1].line(), flush=True)
     own = reports[0].asked_after
@@ -61,7 +62,7 @@ def _step(info: ClusterInfo, bento: str) -> bool:
 def _sleep(info: ClusterInfo, bento: str, cycles: int) -> bool:
     with Room(info, "sleep") as namespace:
         spec = cases.scaling(0, 3, cases.CONCURRENCY, idleWindow="6s")
-        scene = Scene(info, bento, namespace, _TOLERANT, spec)
+        scene = Scene(info, bento, namespace, _TOLERANT, spec, _SMALL)
         report = asyncio.run(cases.sleep_and_wake(info, scene, namespace, cycles))
     print(report.line())
     print("goal: 0 lost")
@@ -70,7 +71,7 @@ def _sleep(info: ClusterInfo, bento: str, cycles: int) -> bool:
 
 def _canary(info: ClusterInfo, bento: str) -> bool:
     with Room(info, "canary") as namespace:
-        scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 8, cases.CONCURRENCY))
+        scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 8, cases.CONCURRENCY), _SMALL)
         report = asyncio.run(cases.doubling(info, scene, namespace))
     print(report.line())
     print("goal: promoted, 0 lost")

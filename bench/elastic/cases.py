@@ -121,15 +121,17 @@ class Growth:
 
     outcome: str = ""
     answers: list[Answer] = field(default_factory=list)
-    most: int = 0
-    """The most replicas that were asked for."""
+    asked: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
+    """(seconds, replicas asked for of each revision), one a change."""
 
     def line(self) -> str:
         """Return the table's line."""
         lost = sum(one.lost for one in self.answers)
+        most = max(sum(replicas) for _, replicas in self.asked)
+        steps = ", ".join(f"{'+'.join(map(str, replicas))} at {at:.0f} s" for at, replicas in self.asked)
         return (
             f"{self.outcome}; {len(self.answers)} requests, {lost} lost, 95 % within "
-            f"{percentile(self.answers, 0.95):.2f} s; at most {self.most} replicas"
+            f"{percentile(self.answers, 0.95):.2f} s; at most {most} replicas: {steps}"
         )
 
 
@@ -146,14 +148,20 @@ async def doubling(info: ClusterInfo, scene: Scene, namespace: str) -> Growth:
         some.add(15)
         report.outcome = await scene.until("Promoted", "RolledBack")
         await asyncio.sleep(5)
-        names = {name for _, name, _, _ in deployments.changes}
-        totals, now = [], dict.fromkeys(names, 0)
-        for _, name, asked, _ in deployments.changes:
-            now[name] = asked
-            totals.append(sum(now.values()))
-        report.most = max(totals)
+        report.asked = _trajectory(deployments.changes)
     report.answers = some.answers
     return report
+
+
+def _trajectory(changes: list[tuple[float, str, int, int]]) -> list[tuple[float, tuple[int, ...]]]:
+    """Return the replicas asked for of each Deployment, in the order in which they came, when one of them changed."""
+    now: dict[str, int] = {}
+    found: list[tuple[float, tuple[int, ...]]] = []
+    for at, name, asked, _ in changes:
+        now[name] = asked
+        if not found or found[-1][1] != tuple(now.values()):
+            found.append((at - changes[0][0], tuple(now.values())))
+    return found
 
 
 def scaling(least: int, most: int, metrics: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
