@@ -91,7 +91,7 @@ class MetricEvidence(StatusBlock):
     """What is known about one metric."""
 
     name: Annotated[str, Field(max_length=32)]
-    """errors or latency."""
+    """errors, latency, rejected, or a business metric's name."""
     canary_events: int = 0
     """Errors, or slow answers, of the canary."""
     canary_requests: int = 0
@@ -163,7 +163,8 @@ class RolloutStatus(StatusBlock):
     approved: bool = False
     """The present step, preview or shadow has been approved."""
     stable_floor: int = 0
-    """Replicas that the stable revision keeps while the rollout runs, so that a rollback meets its full capacity."""
+    """Replicas that the stable revision keeps while the rollout runs, so that a rollback meets its full capacity: what
+    all requests need, as it was measured last, or what there was at the beginning."""
     reason: Annotated[str, Field(max_length=64)] = ""
     """Why it is rolled back or holds."""
     message: Annotated[str, Field(max_length=4096)] = ""
