@@ -75,3 +75,13 @@ def test_without_a_weight_there_is_no_test():
     for n in range(30):
         state, said = step(state, block(n, 60, 90, None))
         assert said.problem == ""
+
+
+def test_quiet_traffic_split_by_chance_is_not_doubted_for_its_blocks_of_one_arm():
+    """Most blocks are the stable's alone: those in which the canary has something give it far too large a share."""
+    rng = np.random.default_rng(0)
+    state = initial(Config(), None)
+    for n in range(1500):
+        canary = int(rng.poisson(0.3))
+        state, said = step(state, block(n, canary, int(rng.poisson(2.7))))
+        assert said.problem == ""

@@ -21,6 +21,9 @@ _TRIP = log(1000)
 _CLEAR = log(10)
 _MOST = 9.0
 """The wealth is not let grow beyond this, in logs, so that traffic that is split again is seen to be."""
+_FEWEST = 3.0
+"""Requests that a block lets expect in its smaller arm. Only blocks that hold requests of both arms come here: of those
+with less, too many are missing, and the small arm's share of the others is too large. With 3, by 5 % at most."""
 _MOST_A_BLOCK = 1.5
 """A block counts for no more: proxies take over new weights one after the other."""
 
@@ -47,6 +50,8 @@ def observe(split: Split, block: Block) -> Split:
     if not 0 < weight < 1:
         return split
     canary, baseline = arrivals(block.canary), arrivals(block.baseline)
+    if (canary + baseline) * min(weight, 1 - weight) < _FEWEST:
+        return split
     odds = weight / (1 - weight)
     more = _moved(split.more, canary, baseline, odds * TOLERATED)
     less = _moved(split.less, baseline, canary, TOLERATED / odds)
