@@ -31,6 +31,8 @@ class Loaded(World):
 
     load: float = 0.0
     measures: bool = True
+    part: int = 100
+    """Per cent of its load that a revision's own scaler has seen."""
     most: int = 0
     """The most pods that both revisions were asked to have together while a rollout ran."""
     ups: list[tuple[str, int]] = field(default_factory=list)
@@ -42,7 +44,7 @@ class Loaded(World):
         shares = self.acknowledged[0] if self.acknowledged else {}
         assert isinstance(shares, dict)
         measured = {
-            name: Measured(wanted=pods(self.load, shares.get(name, 0)), reason="LoadRose") for name in self.deployed
+            name: Measured(wanted=pods(self.load, shares.get(name, 0) * self.part // 100)) for name in self.deployed
         }
         total = Followed(_CONFIG, Profile(self.load, None, _SECOND))
         return replace(seen, measured=measured, total=total)
@@ -211,6 +213,23 @@ def test_what_the_scheduler_says_is_a_condition() -> None:
     assert one.condition("Scheduled") == ("False", "Unschedulable")
     [said] = [each.message for each in one.status.conditions if each.type == "Scheduled"]
     assert said == "pod iris-v1-x finds no node: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+
+
+def test_right_after_a_rollout_nobody_goes_by_the_load_of_a_part() -> None:
+    one = loaded(80)
+    one.apply("registry.test/iris:v2")
+    one.verdict = "NotWorse"
+    one.reconcile()
+    while one.status.rollout is not None:
+        one.run(1)
+    assert one.deployed["v2"].wanted == 20
+    one.part = 50
+    one.run(30)
+    assert one.deployed["v2"].wanted == 20
+    one.part = 100
+    one.load = 20
+    one.run(70)
+    assert one.deployed["v2"].wanted == 5
 
 
 @settings(max_examples=10, deadline=None)

@@ -9,6 +9,9 @@ from .draft import Draft
 from .observation import Revision
 from .plan import DeleteRevision, EnsureRevision, EnsureStableService
 
+_SETTLES = 60.0
+"""Seconds after a rollout until whoever follows the load of one revision alone has seen all of it."""
+
 
 def keep_stable(draft: Draft) -> None:
     """Keep the stable revision's objects and, while a rollout runs, the replicas that all requests need.
@@ -24,6 +27,8 @@ def keep_stable(draft: Draft) -> None:
     most = None
     if running is not None and scaling.fixed is None:
         least, most = _in_rollout(draft, running, stable)
+    elif running is None:
+        least = max(least, _after_rollout(draft, stable))
     draft.act(EnsureRevision(stable.revision, stable.number, stable.model, least))
     draft.act(*capacity.hold(draft, stable.revision, least, most))
 
@@ -33,11 +38,24 @@ def _in_rollout(draft: Draft, running: RolloutStatus, stable: RevisionStatus) ->
     back = limits.whole(draft, stable.revision)
     if back is not None and running.state == "RollingBack":
         return max(draft.observation.resource.spec.scaling.floor, back), None
+    if back is not None:
+        # What was measured last holds on where the counters cannot be read for a while.
+        draft.update_rollout(stable_floor=back)
     shares = capacity.shares(draft, running, stable)
     floor = draft.observation.resource.spec.scaling.floor
     if shares is None:
         return max(floor, running.stable_floor), None
     return max(1, shares.stable), max(1, limits.most(draft) - shares.canary)
+
+
+def _after_rollout(draft: Draft, stable: RevisionStatus) -> int:
+    """Return what all requests need, right after a rollout: of its part of them alone a revision needed less."""
+    ended = max((times.moment(entry.ended_at) for entry in draft.status.history), default=0.0)
+    left = ended + _SETTLES - draft.now
+    if left <= 0 or draft.observation.sleep != "awake":
+        return 0
+    draft.look_in(left)
+    return limits.whole(draft, stable.revision) or 0
 
 
 def route(draft: Draft) -> None:

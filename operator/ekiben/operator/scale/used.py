@@ -14,13 +14,13 @@ def total(autoscalers: Mapping[str, Json], carrying: Iterable[str]) -> Used | No
 
     Memory says nothing: it does not go where requests go.
     """
-    found = 0.0
-    for revision in carrying:
+    found, revisions = 0.0, list(carrying)
+    for revision in revisions:
         load = _load(autoscalers.get(revision))
         if load is None:
             return None
         found += load
-    return Used(found) if found > 0 else None
+    return Used(found) if revisions else None
 
 
 def measured(autoscaler: Json) -> Measured:
