@@ -126,7 +126,9 @@ def test_an_aborted_canary_does_not_scale_up_again() -> None:
 
 
 @pytest.mark.parametrize("choice", ["promote", "pause"])
-@pytest.mark.parametrize("problem", ["NoTraffic", "NotRouted", "StaleMetrics", "SourceDown", "NotRandomised", "PodNoise"])
+@pytest.mark.parametrize(
+    "problem", ["NoTraffic", "NotRouted", "StaleMetrics", "SourceDown", "NotRandomised", "PodNoise"]
+)
 def test_no_traffic_is_neither_failure_nor_success(problem: str, choice: str) -> None:
     one = serving(rollout={"analysis": {"deadline": "60s", "onInconclusive": choice}})
     one.problem, one.verdict = problem, "NotWorse"
