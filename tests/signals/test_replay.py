@@ -67,6 +67,12 @@ def test_a_share_that_nobody_wrote_down_is_what_the_canary_got():
     assert weights[1].percent == 0
 
 
+@pytest.mark.parametrize(("inferred", "problem"), [(False, "NotRandomised"), (True, "")])
+def test_only_a_share_that_was_written_down_is_compared_with_the_requests(inferred, problem):
+    found = replayed(recorded(), [Weight(960.0, 30, inferred)])
+    assert next(one for one in found if one.at > 3000).evidence.problem == problem
+
+
 def test_revisions_are_read_from_the_names_of_pods():
     assert revision_of(CANARY) == "bbbbbbbb"
     assert revision_of("iris-0") == ""

@@ -110,7 +110,7 @@ def _note(state: State) -> str:
     if state.pods is None:
         return "PodNoiseUnknown: pods are not counted one by one, so that a sick pod is taken for the revision"
     if state.pods.baseline_pods < FEWEST_PODS:
-        return f"PodNoiseUnknown: with fewer than {FEWEST_PODS} stable pods a sick pod is taken for the revision"
+        return f"PodNoiseUnknown: with fewer than {FEWEST_PODS} stable pods a sick pod's errors are taken for the revision's"
     return ""
 
 

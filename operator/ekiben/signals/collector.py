@@ -64,6 +64,7 @@ class Collector:
         metrics: Sequence[BusinessMetric] = (),
         unknown: Sequence[str] = (),
         randomised: bool = True,
+        weighed: bool = True,
         objectives: Objectives | None = None,
     ) -> None:
         """Prepare; nothing is read yet.
@@ -81,6 +82,8 @@ class Collector:
             unknown: names of business metrics that nobody has defined: with them nothing can be decided.
             randomised: whether the gateway gives each request to a revision by chance. Where it does so for each
                 connection, or for each caller, the verdict is approximate, and says so.
+            weighed: whether the weights are the gateway's own. Of inferred ones nobody can tell that requests follow
+                them.
             objectives: of the stable revision, which serves beside the canary.
         """
         self.tick_length = tick
@@ -93,7 +96,8 @@ class Collector:
         self._pair = {stable, canary}
         self._drains = Drains()
         self._randomised = randomised
-        self._requests = Comparison(config, tick, randomised=randomised)
+        self._weighed = randomised and weighed
+        self._requests = Comparison(config, tick, randomised=self._weighed)
         self._objectives = objectives
         self._metrics = tuple(metrics)
         self._unknown = tuple(unknown)
@@ -205,7 +209,7 @@ class Collector:
             self.note = f"the saved evidence is dropped and gathered anew: {error}"
             return
         self._seen = found.requests
-        self._requests = Comparison(config, self.tick_length, found.analysis, randomised=self._randomised)
+        self._requests = Comparison(config, self.tick_length, found.analysis, randomised=self._weighed)
         for metric in self._metrics:
             if metric.name in found.metrics:
                 metric.restore(found.metrics[metric.name])

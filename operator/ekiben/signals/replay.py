@@ -43,6 +43,8 @@ class Weight:
 
     at: float
     percent: float
+    inferred: bool = False
+    """Whether it was made of the requests themselves: then it is no more than their average."""
 
 
 @dataclass
@@ -159,7 +161,8 @@ def inferred(recorded: Recorded, canary: str, stable: str) -> list[Weight]:
     first, last = mine[0][0], mine[-1][0]
     others = sum(count for at, count in recorded.requests(stable) if first <= at <= last)
     own = sum(count for _, count in mine)
-    return [Weight(first, round(100 * own / (own + others), 1)), Weight(last + recorded.interval, 0)]
+    share = round(100 * own / (own + others), 1)
+    return [Weight(first, share, inferred=True), Weight(last + recorded.interval, 0, inferred=True)]
 
 
 def looks(
@@ -170,7 +173,10 @@ def looks(
     begin, end = recorded.revisions()[canary]
     names = [name for name in recorded.pods if revision_of(name) in (canary, stable)]
     tick = tick_seconds(len(names), recorded.interval)
-    collector = Collector(config, stable=stable, canary=canary, source=recorded, timeout=timeout, tick=tick)
+    weighed = not any(weight.inferred for weight in weights)
+    collector = Collector(
+        config, stable=stable, canary=canary, source=recorded, timeout=timeout, tick=tick, weighed=weighed
+    )
     changes, weight = sorted(weights, key=lambda one: one.at), 0.0
     recorded.now = begin - 2 * tick
     while recorded.now <= end + tick:
