@@ -59,8 +59,8 @@ def convicted_at(blocks: Iterator[Block], config: Config) -> float:
 def test_false_rollbacks_stay_within_the_bound(rates):
     # Tolerances of 1 put the truth on the edge of the null, where the bound is hardest to keep.
     config = Config(alpha=0.1, error_tolerance=1, latency_tolerance=1)
-    streams = 60
-    convicted = sum(convicted_at(stream(rates, seed, 75), config) < inf for seed in range(streams))
+    streams = 80
+    convicted = sum(convicted_at(stream(rates, seed, 100), config) < inf for seed in range(streams))
     # The bound, and three standard deviations of a simulation of this size.
     assert convicted <= 0.1 * streams + 3 * (0.1 * 0.9 * streams) ** 0.5
 
@@ -70,5 +70,5 @@ def test_a_regression_is_found_about_as_fast_as_specified():
     def one_per_cent(_tick: int, _rng: np.random.Generator) -> tuple[float, float]:
         return 0.01, 0.1
 
-    times = [convicted_at(stream(one_per_cent, seed, 120, odds=5.21, requests=200), Config()) for seed in range(15)]
+    times = [convicted_at(stream(one_per_cent, seed, 120, odds=5.21, requests=200), Config()) for seed in range(25)]
     assert median(times) <= 18

@@ -110,7 +110,8 @@ def _note(state: State) -> str:
     if state.pods is None:
         return "PodNoiseUnknown: pods are not counted one by one, so that a sick pod is taken for the revision"
     if state.pods.baseline_pods < FEWEST_PODS:
-        return f"PodNoiseUnknown: with fewer than {FEWEST_PODS} stable pods a sick pod's errors are taken for the revision's"
+        few = f"with fewer than {FEWEST_PODS} stable pods"
+        return f"PodNoiseUnknown: {few} a sick pod's errors are taken for the revision's"
     return ""
 
 
