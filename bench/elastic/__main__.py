@@ -88,7 +88,7 @@ def main() -> int:
     progress = Lines()
     info = localcluster.up(localcluster.Settings(), progress)
     if not arguments.no_install:
-        stage.install_operator(stage.source_root(), info, progress)
+        stage.install_operator(stage.source_root(), info, progress, "activator.enabled=true")
     bento = image(info, progress)
     good = True
     for case in arguments.cases:

@@ -58,8 +58,11 @@ def raise_cluster(progress: Progress, gateway_port: int) -> ClusterInfo:
     return localcluster.up(localcluster.Settings(gateway_port=gateway_port), progress)
 
 
-def install_operator(root: Path, info: ClusterInfo, progress: Progress) -> None:
-    """Build the operator's image from the sources, give it to the cluster, and install the chart with zero values."""
+def install_operator(root: Path, info: ClusterInfo, progress: Progress, *values: str) -> None:
+    """Build the operator's image from the sources, give it to the cluster, and install the chart.
+
+    `values` are what the chart is to be set to, such as `activator.enabled=true`; it has its own without any.
+    """
     tag = f"ekiben-operator:{_chart_version(root)}"
     with step(progress, "base image"):
         base = ensure_base_image(progress=progress)
@@ -67,9 +70,11 @@ def install_operator(root: Path, info: ClusterInfo, progress: Progress) -> None:
         build_operator_image(root, tag, _ca_bundle(), progress.note, base)
     with step(progress, "operator image into the cluster"):
         localcluster.load(tag)
-    with step(progress, "helm install ekiben charts/ekiben"):
+    with step(progress, " ".join(["helm install ekiben charts/ekiben", *values])):
         chart = str(root / "charts/ekiben")
         options = ["--namespace", OPERATOR_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]
+        # Without it helm would keep what an earlier call has set.
+        options += ["--reset-values", *(part for value in values for part in ("--set", value))]
         tool([str(info.helm), "upgrade", "--install", "ekiben", chart, *options], info)
     with step(progress, "operator running these sources"):
         _restart_if_changed(root, info, tag)
