@@ -149,6 +149,11 @@ def test_a_block_of_a_million_requests_is_no_special_case():
     assert after(Table(44_000, 100_000, 400_000, 900_000)).log_wealth < 0
 
 
+def test_a_goal_out_of_reach_overflows_nothing():
+    assert 0 < after(Table(9, 10, 1, 90), goal=log(1e308)).log_wealth < 100
+    assert after(Table(9_000, 10_000, 10, 90_000), goal=800).log_wealth == pytest.approx(800)
+
+
 def test_an_extreme_block_overflows_nothing():
     wealth = after(Table(9_000, 10_000, 10, 90_000))
     assert wealth.log_wealth == pytest.approx(GOAL)

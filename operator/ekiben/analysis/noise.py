@@ -35,10 +35,11 @@ _USUAL = 0.1
 QUIET = log(_USUAL)
 """log(rho B) where nothing is known."""
 _FOLLOWED = 16
-_GROUPS = 16
+_GROUPS = 8
 _POINTS_LASTING = 48
 _POINTS_DRAWN = 32
 _DIGITS = 4
+_KEYS = 16**6
 _TABLED = 4096
 _LOW, _HIGH = -7.0, 6.0
 
@@ -56,7 +57,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Noise:
-    """State: at most 16 pods of each arm one by one, the others in 16 groups."""
+    """State: at most 16 pods of each arm one by one, the others in 8 groups."""
 
     channels: tuple[tuple[float, float], ...]
     """(latency boundary in seconds, tolerated odds); boundary 0 means errors, -1 rejected requests."""
@@ -143,7 +144,7 @@ def _rows(arm: str, pods: Mapping[str, Counts], known: Mapping[str, Pod]) -> lis
     rows = []
     for uid, counts in sorted(pods.items()):
         digest = crc32(uid.encode())
-        key = f"{arm}{digest:08x}"
+        key = f"{arm}{digest % _KEYS:06x}"
         if key not in known:
             if followed >= _FOLLOWED:
                 key = f"{arm}~{digest % _GROUPS}"

@@ -12,14 +12,14 @@ ratio test by avoiding overshoot (boosting).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, inf, log
+from math import exp, log
 
 import numpy as np
 
 from .block import Table
 from .exchange import log_mean
 from .hypergeometric import Vector, log_pmf, support
-from .wealth import DONE, Wealth, boost, released
+from .wealth import DONE, FAR, Wealth, boost, released
 
 ALTERNATIVES = (1.5, 2.0, 2.7, 3.7, 5.2, 7.5, 11.0, 20.0, 60.0)
 """Odds ratios looked for, in units of w0."""
@@ -98,7 +98,7 @@ def advance(wealth: Wealth, table: Table, *, log_w0: float, log_goal: float) -> 
     if room <= DONE or not informative(table):
         return wealth
     stake = bet(wealth, table, log_w0)
-    factor = boost(stake.null, stake.mixed, exp(room)) if room < inf and stake.null.size else 1.0
+    factor = boost(stake.null, stake.mixed, exp(room)) if room < FAR and stake.null.size else 1.0
     log_e, each = stake.log_e(table.canary_events)
     return replace(
         wealth,

@@ -26,7 +26,7 @@ import numpy as np
 from .exchange import Matrix, log_mean, outcomes
 from .histogram import Histogram, slowed
 from .hypergeometric import Vector
-from .wealth import DONE, Wealth, boost, released
+from .wealth import DONE, FAR, Wealth, boost, released
 
 _SHIFTS = (0.2, 0.4, 0.8, 1.3, 2.2)
 """All answers slower: probits of the distribution, shifted."""
@@ -168,7 +168,7 @@ def _norms(
     pooled: tuple[int, ...], chosen: int, ratios: Matrix, reserve: float, shares: Vector, room: float
 ) -> tuple[Vector, float]:
     """Return log mean of each alternative's product, and the factor that may be gained by boosting."""
-    every = outcomes(pooled, chosen) if room < inf else None
+    every = outcomes(pooled, chosen) if room < FAR else None
     if every is None:
         return log_mean(np.array(pooled, dtype=np.float64), chosen, ratios), 1.0
     histograms, null = every

@@ -13,6 +13,8 @@ _RELEASE = 60
 """The reserve's release slows down with t + this many blocks."""
 DONE = 1e-12
 """Room under the goal, in logs, with which a test is over."""
+FAR = 200.0
+"""Room, in logs, from which on no block reaches the goal: nothing is gained by boosting, and the cap would overflow."""
 _TINY = 1e-290
 
 
