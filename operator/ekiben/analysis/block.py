@@ -110,11 +110,8 @@ def slow_table(block: Block, boundary: float) -> Table | None:
 
 def histogram_of(pods: Mapping[str, Counts], bounds: tuple[float, ...]) -> tuple[int, ...]:
     """Sum of the pods' histograms, one more entry than `bounds`."""
-    total = [0] * (len(bounds) + 1)
-    for counts in pods.values():
-        for index, count in enumerate(counts.hist):
-            total[index] += count
-    return tuple(total)
+    counted = [counts.hist for counts in pods.values() if counts.hist]
+    return tuple(map(sum, zip(*counted, strict=True))) if counted else (0,) * (len(bounds) + 1)
 
 
 def _errors(pods: Mapping[str, Counts]) -> tuple[int, int]:

@@ -82,13 +82,15 @@ def observe(noise: Noise, block: Block) -> Noise:
     rows = [*_rows("b", block.baseline, known), *_rows("c", block.canary, known)]
     keys = sorted({key for key, _ in rows})
     place = {key: index for index, key in enumerate(keys)}
+    where = np.array([place[key] for key, _ in rows])
+    of_canary = np.array([key[0] == "c" for key, _ in rows])
+    arms = _Arms([counts for _, counts in rows], block.bounds)
     seen = np.zeros((len(noise.channels), len(keys)))
     trials = np.zeros_like(seen)
-    for key, counts in rows:
-        for index, (boundary, tilt) in enumerate(noise.channels):
-            events, among = _events(counts, boundary, block.bounds)
-            seen[index, place[key]] += events
-            trials[index, place[key]] += among * (tilt if key[0] == "c" else 1.0)
+    for index, (boundary, tilt) in enumerate(noise.channels):
+        events, among = arms.of(boundary)
+        np.add.at(seen[index], where, events)
+        np.add.at(trials[index], where, among * np.where(of_canary, tilt, 1.0))
     totals = seen.sum(axis=1, keepdims=True)
     expected = trials * totals / np.maximum(trials.sum(axis=1, keepdims=True), 1e-300)
     return replace(noise, pods=_added(noise, known, keys, seen, expected), drawn=_drawn(noise, seen, expected))
@@ -154,14 +156,27 @@ def _rows(arm: str, pods: Mapping[str, Counts], known: Mapping[str, Pod]) -> lis
     return rows
 
 
-def _events(counts: Counts, boundary: float, bounds: tuple[float, ...]) -> tuple[int, int]:
-    if boundary == ERRORS:
-        return counts.errors, counts.n
-    if boundary == REJECTED:
-        return counts.rejected, counts.n
-    if boundary not in bounds or not counts.hist:
-        return 0, 0
-    return sum(counts.hist[bounds.index(boundary) + 1 :]), sum(counts.hist)
+class _Arms:
+    """The counts of all pods of a block, as vectors."""
+
+    def __init__(self, pods: Sequence[Counts], bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        none = (0,) * (len(bounds) + 1)
+        self._requests = np.array([pod.n for pod in pods], dtype=np.float64)
+        self._errors = np.array([pod.errors for pod in pods], dtype=np.float64)
+        self._rejected = np.array([pod.rejected for pod in pods], dtype=np.float64)
+        self._answers = np.array([pod.hist or none for pod in pods], dtype=np.float64)
+
+    def of(self, boundary: float) -> tuple[Vector, Vector]:
+        """Return each pod's events of a channel, and among how many."""
+        if boundary == ERRORS:
+            return self._errors, self._requests
+        if boundary == REJECTED:
+            return self._rejected, self._requests
+        if boundary not in self._bounds:
+            return np.zeros_like(self._requests), np.zeros_like(self._requests)
+        slower = self._answers[:, self._bounds.index(boundary) + 1 :]
+        return slower.sum(axis=1), self._answers.sum(axis=1)
 
 
 def _added(noise: Noise, known: Mapping[str, Pod], keys: list[str], seen: Matrix, expected: Matrix) -> tuple[Pod, ...]:
