@@ -35,7 +35,7 @@ def main() -> int:
     """Print the tables, draw the picture, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.analysis", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few streams, on one core, no picture: under 40 s")
-    parser.add_argument("--streams", type=int, default=30, help="streams of each family in the full form")
+    parser.add_argument("--streams", type=int, default=24, help="streams of each family in the full form")
     parser.add_argument("--plot", type=Path, help=f"where the picture goes; {_PICTURE.name} in docs/images by default")
     options = parser.parse_args()
     began = time.monotonic()
