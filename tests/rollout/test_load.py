@@ -60,7 +60,8 @@ class Loaded(World):
         for name, weight in new.items():
             if self.measures and stable and name != stable.revision and weight > (self.weights or {}).get(name, 0):
                 one = self.deployed[name]
-                assert min(one.ready, one.wanted) >= pods(self.load, weight), f"{name} gets {weight} % without capacity"
+                least = min(pods(self.load, weight), self._ceiling())
+                assert min(one.ready, one.wanted) >= least, f"{name} gets {weight} % without capacity"
 
     def check(self) -> None:
         super().check()
@@ -264,3 +265,31 @@ def test_whatever_the_load_does_nothing_gets_weight_without_pods(
         one.run(12)
         if strategy == "canary":
             assert one.most <= max(most, 4)
+
+
+def test_in_a_freeze_replicas_follow_the_load() -> None:
+    one = loaded(40)
+    one.frozen = "until Monday"
+    one.load = 80
+    one.run(5)
+    assert one.deployed["v1"].wanted == 20
+    one.load = 8
+    one.run(5)
+    assert one.deployed["v1"].wanted == 2
+    writes = one.writes
+    one.run(5)
+    assert one.writes == writes
+
+
+@pytest.mark.parametrize(("load", "replicas"), [(80, (10, 10)), (400, (30, 10)), (8, (10, 10))])
+def test_a_freeze_in_mid_canary_takes_nothing_away_and_keeps_the_limit(load: int, replicas: tuple[int, int]) -> None:
+    one = loaded(40)
+    one.apply("registry.test/iris:v2")
+    one.run(35)
+    assert one.weights == {"v1": 50, "v2": 50}
+    assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == (10, 10)
+    one.frozen = "until Monday"
+    one.load = load
+    one.run(10)
+    assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == replicas
+    assert one.weights == {"v1": 50, "v2": 50}

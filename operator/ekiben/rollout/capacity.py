@@ -168,6 +168,39 @@ def _size(draft: Draft, revision: Revision | None, writer: Writer, least: int, m
     return min(max(measured.wanted, least), most)
 
 
+def follow(draft: Draft) -> tuple[Scale, ...]:
+    """Return the actions by which ekiben's own scaler follows the load while nothing else may change.
+
+    Of a rollout that is held nothing is taken away: what it keeps for the way back stays. Where pods split the
+    requests, the canary's are its share, and stay too.
+    """
+    scaling, stable, canary = draft.observation.resource.spec.scaling, draft.status.stable, draft.status.canary
+    if draft.observation.resource.spec.writer is not Writer.EKIBEN or draft.observation.sleep != "awake":
+        return ()
+    if canary is None:
+        return tuple(_followed(draft, stable, scaling.floor, scaling.ceiling))
+    actions: list[Scale] = []
+    room = limits.most(draft) - sum(_wanted(draft, one) for one in (stable, canary))
+    for one in (stable, None if draft.by_replicas else canary):
+        present = _wanted(draft, one)
+        actions += _followed(draft, one, present, present + max(0, room))
+        room -= sum(action.replicas - present for action in actions if one and action.revision == one.revision)
+    return tuple(actions)
+
+
+def _followed(draft: Draft, one: RevisionStatus | None, least: int, most: int) -> list[Scale]:
+    revision = draft.revision(one.revision) if one is not None else None
+    if one is None or one.weight == 0 or revision is None or revision.wanted == 0:
+        return []
+    size = _size(draft, revision, Writer.EKIBEN, least, most)
+    return [Scale(revision.name, size)] if size != revision.wanted else []
+
+
+def _wanted(draft: Draft, one: RevisionStatus | None) -> int:
+    revision = draft.revision(one.revision) if one is not None else None
+    return revision.wanted if revision is not None else 0
+
+
 def still_keda(revision: Revision | None, writer: Writer) -> bool:
     """Return whether KEDA still scales a revision that it is not to scale any more: its own autoscaler goes last."""
     if revision is None:

@@ -1,10 +1,10 @@
-"""Frozen: nothing moves, traffic stays as it is; only what disappears comes back."""
+"""Frozen: nothing moves, traffic stays as it is; what disappears comes back, and replicas follow the load."""
 
 from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus
 
-from . import requests, routing
+from . import capacity, requests, routing
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -21,6 +21,8 @@ def run(draft: Draft) -> None:
             draft.act(
                 EnsureRevision(one.revision, one.number, one.model, revision.wanted if revision else one.replicas)
             )
+    # Whoever else scales does so in a freeze as well; more callers must not find the pods of the day that it began.
+    draft.act(*capacity.follow(draft))
     if status.stable is not None:
         _keep_route(draft, status.stable)
     # The time in which nothing may move counts for no deadline.
