@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from math import ceil
 from operator import add
 
 from ekiben.analysis import POOLED, Block, Counts
@@ -103,7 +102,8 @@ class Gatherer:
     def _length(self, start: float) -> float:
         elapsed = start - self.since
         rate = min(self._before) / elapsed if elapsed > 0 else 0.0
-        ticks = ceil(_WANTED / (rate * self.tick)) if rate > 0 else _FIRST_TICKS
+        # To the nearest tick: one that may hold four is looked at rather than waited on for twice as long.
+        ticks = round(_WANTED / (rate * self.tick)) if rate > 0 else _FIRST_TICKS
         return self.tick * min(max(ticks, 1), _MOST_TICKS)
 
 
