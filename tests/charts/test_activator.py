@@ -27,6 +27,12 @@ def test_without_it_nobody_gets_a_right_for_it():
     assert slices == [["list", "watch"]]
 
 
+def test_the_operator_may_write_slices_and_look_before_it_does(chart):
+    rules = [rule for (kind, *_), body in chart.items() if kind == "ClusterRole" for rule in body["rules"]]
+    verbs = {verb for rule in rules if "endpointslices" in rule["resources"] for verb in rule["verbs"]}
+    assert verbs == {"get", "list", "watch", "create", "patch", "delete"}
+
+
 def test_the_operator_knows_its_deployment(chart):
     assert ("Deployment", settings(chart).activator, OWN) in chart
     assert operator(chart)["metadata"]["name"] == "ekiben"

@@ -97,7 +97,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 # The slices that lead the Services of a sleeping model to the activators.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [create, patch, delete]
+  verbs: [get, create, patch, delete]
 {{- end }}
 # The annotation that freezes a namespace.
 - apiGroups: [""]
