@@ -1,7 +1,8 @@
-"""What the docs give to kubectl and helm fits the operator: its conditions, fields, annotations and the chart's values."""
+"""What the docs give to kubectl and helm fits: conditions, fields, annotations, the chart's values."""
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_value_is_one_of_the_chart_and_the_others_stay(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert "--reuse-values" in words, "with --set alone helm takes every other value back to its default"
     assert words[words.index("--namespace") + 1] == "ekiben-system", "where install.md puts it"
-    for key in (after.partition("=")[0] for word, after in zip(words, words[1:], strict=False) if word == "--set"):
+    for key in (after.partition("=")[0] for word, after in pairwise(words) if word == "--set"):
         values = yaml.safe_load((_ROOT / "charts/ekiben/values.yaml").read_text())
         for part in key.split("."):
             assert part in values, key

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.rollout.world import World, serving, world
 
-from ekiben.api.status import Status
+from ekiben.api.status import Phase, Status
 
 _DOC = Path(__file__).resolve().parents[2] / "docs" / "rollouts.md"
 _V = "registry.test/iris:v"
@@ -361,12 +361,17 @@ def _ask(one: World, verb: str, state: str) -> str:
     return one.ask(verb, revision)[0]
 
 
+# Reasons of Progressing where nothing holds the rollout.
+_GOES_ON = (*_STATES, "Settled")
+
+
 @pytest.mark.parametrize(("turn", "state", "text"), _CELLS, ids=[f"{state}-{turn}" for turn, state, _ in _CELLS])
 def test_the_next_state_is_what_the_table_says(turn: str, state: str, text: str) -> None:
     expected = re.match(r"[A-Za-z]+", text)
     assert expected is not None
     one = _STATES[state](**_POLICY.get(turn, {}))
     assert state_of(one) == state
+    before = one.status.rejected_revision
     if turn in _TURNS:
         _TURNS[turn](one)
         one.reconcile()
@@ -374,6 +379,20 @@ def test_the_next_state_is_what_the_table_says(turn: str, state: str, text: str)
         outcome = _ask(one, turn, state)
         assert (outcome == "Refused") == (expected[0] == "refused"), one.status.requests[-1].message
     assert state_of(one) == (state if expected[0] in ("same", "refused") else expected[0]), one.status.rollout
+    if expected[0] != "refused":
+        _as_told(one, text.partition(";")[0], before)
+
+
+def _as_told(one: World, text: str, before: str | None) -> None:
+    """What a cell says beside the state: whether the revision is rejected, and why the rollout was left."""
+    rejected = one.status.rejected_revision not in (None, before)
+    assert rejected == bool(re.search(r"(?<!is )(?<!the )rejected|BakeFailed", text))
+    why = re.search(r"Superseded|Cancelled|BakeFailed", text)
+    running = one.status.rollout
+    left = [entry.reason for entry in one.status.history] + ([running.reason] if running is not None else [])
+    assert why is None or why[0] in left, left
+    if re.search(r"\bholds?\b", text) and "until" not in text:
+        assert one.status.phase is Phase.PAUSED or one.condition("Progressing")[1] not in _GOES_ON
 
 
 def test_every_turn_and_state_of_the_table_has_a_scenario() -> None:
