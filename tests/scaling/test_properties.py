@@ -69,7 +69,7 @@ def test_replicas_stay_within_the_limits(config, history):
         assert len(decision.message) < 500
         if decision.replicas == 0:
             assert config.min_replicas == 0
-            assert shown.waiting == 0 or not shown.known
+            assert shown.waiting == 0
 
 
 @given(configs, histories)

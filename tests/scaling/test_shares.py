@@ -14,6 +14,7 @@ from ekiben.scaling import (
     Phase,
     Pod,
     Profile,
+    Reason,
     Sample,
     Wish,
     awake,
@@ -214,6 +215,28 @@ def test_the_first_request_wakes_it(waiting):
     _, decision = step(SLEEPY, state, call, T0 + 401)
     assert 1 <= decision.replicas <= 10
     assert decision.replicas >= min(10, waiting // 40)
+
+
+def test_one_activator_that_cannot_be_read_hides_none_of_what_another_one_holds():
+    state, _ = _asleep()
+    _, decision = step(SLEEPY, state, Sample(0, waiting=3.0, arrived=3.0, known=False), T0 + 401)
+    assert decision.replicas >= 1
+    _, decision = step(SLEEPY, state, Sample(0, known=False), T0 + 401)
+    assert decision.replicas == 0
+    assert decision.reason is Reason.NO_DATA
+
+
+def test_a_model_that_is_awake_follows_its_load_whatever_becomes_of_an_activator():
+    state, decisions = run(SLEEPY, range(100), lambda _, n: sample(n, 20.0), replicas=1)
+    before = decisions[-1].replicas
+    _, decisions = run(
+        SLEEPY, range(100, 130), lambda _, n: replace(sample(n, 200.0), known=False), replicas=before, state=state
+    )
+    assert decisions[-1].replicas > before
+    _, decisions = run(
+        SLEEPY, range(130, 600), lambda _, n: replace(sample(n, 0.0), known=False), replicas=before, state=state
+    )
+    assert decisions[-1].replicas == before, "what it hides may need them"
 
 
 def test_it_stays_awake_while_its_pod_starts_and_requests_wait():

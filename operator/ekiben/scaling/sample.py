@@ -54,7 +54,7 @@ class Sample:
     may_sleep: bool = True
     """False while a rollout, or an activator that is not ready to hold requests, needs a pod."""
     known: bool = True
-    """False where the activator could not be read though it is in the path."""
+    """False where an activator could not be read: what it holds is missing in the sums."""
 
     def __post_init__(self) -> None:
         if self.replicas < 0:

@@ -55,7 +55,7 @@ def step(config: Config, state: State, sample: Sample, now: float) -> tuple[Stat
     delay = max(config.scale_down_delay, min(COARSE, _KEPT * look.starts_in))
     state = _asked(config, state, demands, sample, now, delay)
     watched = now - (now if state.began is None else state.began)
-    may_fall = len(demands) == len(found) and watched >= max(config.stable_window, delay)
+    may_fall = sample.known and len(demands) == len(found) and watched >= max(config.stable_window, delay)
     return state, choose(config, state, sample, demands, now, may_fall=may_fall)
 
 
@@ -83,8 +83,9 @@ def _asked(config: Config, state: State, demands: list[Demand], sample: Sample, 
 
 
 def _readable(sample: Sample) -> bool:
-    """Whether anything is known: some pod was read, the activator holds requests, or nothing runs at all."""
-    if not sample.known:
-        return False
+    """Whether anything is known: some pod was read, the activator holds requests, or nothing runs at all.
+
+    Of several activators one that cannot be read hides requests, but none of those that are seen.
+    """
     read = any(pod.reading is not None for pod in sample.pods)
-    return read or sample.waiting > 0 or sample.arrived > 0 or sample.replicas == 0
+    return read or sample.waiting > 0 or sample.arrived > 0 or (sample.replicas == 0 and sample.known)

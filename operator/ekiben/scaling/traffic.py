@@ -27,7 +27,7 @@ def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Tr
 
     A pod whose counters could not be read is missing: one that is ready, and one that was and is not any more, because
     it may have collapsed under the load. One that has only begun to start carries nothing. What is missing is never a
-    reason for more replicas, and always one against fewer.
+    reason for more replicas, and always one against fewer. An activator that could not be read counts like a pod.
 
     Args:
         sample: one look.
@@ -45,5 +45,5 @@ def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Tr
         arrived=sample.arrived + max(0.0, sum(reading.arrived for reading in readings) - sample.forwarded),
         serving=serving,
         waiting=sample.waiting + together - serving,
-        missing=float(unread),
+        missing=float(unread + (not sample.known)),
     )
