@@ -1,6 +1,7 @@
 """The process: readiness, the page that the operator reads, and an end that loses nothing."""
 
 import asyncio
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -8,6 +9,8 @@ from tests.activator.stage import entry, pod
 from tests.activator.test_proxy import POD, echo, post, url
 from tests.signals.servers import free_port
 
+from ekiben.activator.figures import Figures
+from ekiben.activator.house import House, Limits
 from ekiben.activator.run import serve
 from ekiben.activator.settings import Settings, SettingsError
 
@@ -106,6 +109,16 @@ async def test_the_page_tells_of_a_request_at_once_and_the_series_go_with_the_mo
     async with asyncio.timeout(10):
         while 'name="iris"' in await text(caller, f"{admin}/metrics"):
             await asyncio.sleep(0.01)
+
+
+async def test_with_each_pod_that_is_ready_there_may_be_more_callers():
+    house, known = House(Figures(), Limits(), "127.0.0.1"), entry()
+    await house.follow({known.key: known})
+    door = house._rooms[known.key].door
+    before = door.most
+    await house.follow({known.key: replace(known, pods=tuple(f"10.0.0.{number}" for number in range(1, 21)))})
+    assert door.most == before + 19 * known.at_once
+    await house.close(0)
 
 
 async def test_a_table_that_somebody_deleted_changes_nothing(caller, running):

@@ -28,7 +28,7 @@ class Door:
             header_seconds: time for a connection to send its request's header; it is closed after that.
         """
         self._handler = handler
-        self._most = most
+        self.most = most
         self._header_seconds = header_seconds
         self._expected: dict[object, asyncio.TimerHandle] = {}
         """Connections that have sent no request yet."""
@@ -83,7 +83,7 @@ class Door:
         return await self._handler(request)
 
     def _connection(self) -> asyncio.Protocol:
-        if len(self._server.connections) >= self._most:
+        if len(self._server.connections) >= self.most:
             return _Refusal()
         made: RequestHandler = self._server()
         self._expected[made] = asyncio.get_running_loop().call_later(self._header_seconds, self._expire, made)

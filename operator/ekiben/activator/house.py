@@ -60,6 +60,7 @@ class House:
             room = self._rooms.get(key)
             if room is not None:
                 room.queue.update(entry)
+                room.door.most = _connections(entry)
             else:
                 await self._enter(key, entry)
 
@@ -83,8 +84,7 @@ class House:
     async def _enter(self, key: str, entry: Entry) -> None:
         queue = Queue(entry)
         proxy = Proxy(queue, self._way, self._figures, self._limits.max_body)
-        room = entry.queue + _SPARE + entry.at_once * max(1, len(entry.pods))
-        door = Door(proxy.handle, room, self._limits.header_seconds)
+        door = Door(proxy.handle, _connections(entry), self._limits.header_seconds)
         try:
             await door.open(self._address, entry.port)
         except OSError as error:
@@ -107,6 +107,11 @@ class House:
         await room.door.close(room.queue.entry.timeout)
         if key not in self._rooms:
             self._figures.forget((room.queue.entry.namespace, room.queue.entry.name))
+
+
+def _connections(entry: Entry) -> int:
+    """Return how many callers there may be at once: with each pod that becomes ready there may be more."""
+    return entry.queue + _SPARE + entry.at_once * max(1, len(entry.pods))
 
 
 def _same(entry: Entry, other: Entry | None) -> bool:
