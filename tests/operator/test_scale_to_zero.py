@@ -195,6 +195,41 @@ async def test_an_activator_that_is_replaced_has_its_place_taken_while_the_model
     assert sleeper.wanted == 0
 
 
+async def test_where_no_activator_comes_back_the_model_wakes_and_they_leave_its_way(sleeper):
+    await asleep(sleeper)
+    for ip in ACTIVATORS:
+        sleeper.stage.server.remove(kinds.POD, OWN, f"a-{ip}")
+    await sleeper.looks(3)
+    assert sleeper.wanted == 0, "they may be back at once"
+    assert sleeper.led(NAME) == set(ACTIVATORS)
+    sleeper.activators._taken -= 60
+    await sleeper.look()
+    assert sleeper.condition("Asleep") == ("False", "ActivatorNotReady")
+    assert sleeper.condition("Available")[0] == "False"
+    await sleeper.look()
+    assert sleeper.wanted == 1
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.looks(4)
+    assert sleeper.stage.backends(NAME) == {f"iris-{sleeper.revision}": 100}
+    assert sleeper.led(NAME) == set(), "half of the callers would meet nobody"
+    assert sleeper.condition("Available") == ("True", "Serving")
+
+
+async def test_activators_that_change_while_a_model_wakes_do_not_leave_before_the_gateway_knows(sleeper):
+    await asleep(sleeper)
+    sleeper.stage.apply(scaling={"minReplicas": 1, "metrics": [{"type": "concurrency"}]})
+    sleeper.phase = SleepPhase.AWAKE
+    await sleeper.looks(1)
+    sleeper.gateway = False
+    for number in range(3, 6):
+        sleeper.stage.server.put(kinds.POD, pod(f"10.1.0.{number}"))
+        await sleeper.look()
+        assert sleeper.led("iris-wake"), "the gateway may still send requests there"
+    sleeper.gateway = True
+    await sleeper.looks(4)
+    assert sleeper.led("iris-wake") == set()
+
+
 @pytest.mark.parametrize("traffic", [{"provider": "replicaRatio"}, {"httpRoute": "mine"}])
 async def test_without_a_route_of_its_own_the_service_is_the_way(traffic):
     sleeper = Sleeper(traffic=traffic)

@@ -66,7 +66,8 @@ def write(draft: Draft) -> None:
     # What leads to the activators is there before the route does.
     if activator is not None:
         draft.actions.insert(0, EnsureActivation(stable.revision, in_path=held or _still_in_path(draft)))
-    if draft.observation.frozen and draft.observation.sleep == "waking" and _wanted(draft) == 0:
+    woken = draft.observation.sleep == "waking" or (activator is not None and activator.gone)
+    if draft.observation.frozen and woken and _wanted(draft) == 0:
         # A freeze keeps what callers have, and what they have is an answer.
         draft.act(Scale(stable.revision, draft.observation.resource.spec.scaling.floor))
     if may_go(draft):
@@ -82,7 +83,7 @@ def may_go(draft: Draft) -> bool:
     if not _falls_asleep(draft) or activator is None or route is None or not route.asleep:
         return False
     if _wanted(draft) == 0:
-        return True  # activators that come and go wake nobody
+        return not activator.gone  # those that come and go wake nobody
     if not activator.able or not _led(draft):
         return False
     before = next((one for one in draft.observation.resource.status.conditions if one.type == CONDITION), None)
@@ -93,8 +94,9 @@ def may_go(draft: Draft) -> bool:
 
 def rests(draft: Draft) -> bool:
     """Return whether the model sleeps without pods, and its next request wakes it."""
-    route = draft.observation.route
-    return _falls_asleep(draft) and _wanted(draft) == 0 and route is not None and route.asleep
+    route, activator = draft.observation.route, draft.observation.activator
+    held = activator is not None and not activator.gone and route is not None and route.asleep
+    return _falls_asleep(draft) and _wanted(draft) == 0 and held
 
 
 def condition(draft: Draft) -> _Answer:
@@ -112,6 +114,8 @@ def condition(draft: Draft) -> _Answer:
         return True, "Asleep", "no replica runs; the next request wakes the model"
     if _falls_asleep(draft) and _led(draft):
         return None, "FallingAsleep", "requests lead to the activators; the last replicas go when nothing is left"
+    if observation.activator.gone and observation.sleep != "awake":
+        return False, "ActivatorNotReady", "no activator is ready to hold requests: a replica starts, and stays"
     if observation.sleep == "waking":
         return False, "Waking", "the activators hold requests until a replica is ready"
     if observation.sleep == "asleep" and not observation.activator.able:
@@ -151,7 +155,7 @@ def _led(draft: Draft) -> bool:
 def _still_in_path(draft: Draft) -> bool:
     """Whether the activators stay behind the Service NAME although the route should lead to the pods."""
     activator, route, stable = draft.observation.activator, draft.observation.route, draft.status.stable
-    if activator is None or not activator.in_path or stable is None:
+    if activator is None or not (activator.in_path or activator.led) or stable is None:
         return False
     traffic = draft.observation.resource.spec.traffic
     by_name = draft.by_replicas or traffic.http_route is not None

@@ -176,6 +176,10 @@ class Activator:
     """They hold requests of the model, or nobody knows."""
     waiting: bool = False
     """They are known to hold some that wait for a pod."""
+    gone: bool = False
+    """For a while now none has been ready: nobody holds requests, and nobody would tell of one."""
+    led: bool = False
+    """The Service NAME leads to some, not all of which need be those that are ready now."""
 
 
 @dataclass(frozen=True)

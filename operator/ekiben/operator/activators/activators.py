@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 from yarl import URL
@@ -26,6 +27,7 @@ _TICK = 1.0
 _PAGE_SECONDS = 0.8
 _TABLE_TICKS = 30
 _MAX_PAGE = 4 * 1024 * 1024
+_GONE_SECONDS = 15.0
 
 
 class Activators:
@@ -54,6 +56,8 @@ class Activators:
         self._seen: dict[str, Seen] = {}
         self._uids: dict[Key, str] = {}
         self._told: dict[Key, Activation] = {}
+        self._taken: float | None = None
+        """When one of them was last seen to take requests."""
         self._read = asyncio.Lock()
         self._begun = False
 
@@ -132,6 +136,9 @@ class Activators:
             )
             for (ip, ready), page in zip(found.items(), pages, strict=True)
         }
+        now = asyncio.get_running_loop().time()
+        if self._taken is None or any(one.takes for one in self._seen.values()):
+            self._taken = now
         for key in list(self._uids):
             self._tell(key)
 
@@ -163,7 +170,10 @@ class Activators:
 
     def _activation(self, key: Key) -> Activation:
         uid = self._uids[key]
-        return activation(self._seen, key_of(*key), uid, self.table.port(*key, uid))
+        found = activation(self._seen, key_of(*key), uid, self.table.port(*key, uid))
+        since = self._taken
+        gone = since is not None and asyncio.get_running_loop().time() - since >= _GONE_SECONDS
+        return replace(found, gone=gone)
 
     def _tell(self, key: Key) -> None:
         """Have a model looked at where requests came, or activators came or went."""
@@ -171,6 +181,9 @@ class Activators:
         self._told[key] = now
         if (now.waiting and not before.waiting) or now.arrived != before.arrived:
             self.nudge(key)
-        shown = (now.addresses, now.ready, bool(now.waiting), bool(now.on_the_way), now.known)
-        if shown != (before.addresses, before.ready, bool(before.waiting), bool(before.on_the_way), before.known):
+        if _shown(now) != _shown(before):
             self._queue.add(key)
+
+
+def _shown(one: Activation) -> tuple[object, ...]:
+    return one.addresses, one.ready, bool(one.waiting), bool(one.on_the_way), one.known, one.gone

@@ -34,6 +34,8 @@ def observed(world: World) -> Activator | None:
         in_path=bool(wanted) and wake.listed(world.wake_slices, world.name) == wanted,
         holding=not found.known or found.waiting > 0 or found.on_the_way > 0,
         waiting=found.waiting > 0,
+        gone=found.gone,
+        led=bool(wake.listed(world.wake_slices, world.name)),
     )
 
 
@@ -55,7 +57,9 @@ async def ensure(writer: Writer, activators: Activators, world: World, action: E
     )
     found = world.activation
     if found is None or not found.addresses:
-        return  # what is there may still answer
+        # What is there may still answer; where pods do, it would only be in their way.
+        await _take_out(writer, world, () if action.in_path else (world.name,))
+        return
     ways = [name, world.name] if action.in_path else [name]
     desired = {
         key: one
@@ -79,6 +83,12 @@ async def leave(writer: Writer, activators: Activators, world: World) -> None:
     await writer.delete(world, kinds.SERVICE, world.services.pop(wake_name(world.name), None))
     if await activators.table.forget(world.resource.metadata.namespace, world.name):
         writer.count("patch ConfigMap")
+
+
+async def _take_out(writer: Writer, world: World, services: tuple[str, ...]) -> None:
+    for key, one in list(world.wake_slices.items()):
+        if (one["metadata"].get("labels") or {}).get(wake.SERVICE_OF) in services:
+            await writer.delete(world, kinds.ENDPOINT_SLICE, world.wake_slices.pop(key))
 
 
 def _entry(world: World, revision: str) -> Entry:

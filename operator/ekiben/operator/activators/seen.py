@@ -36,6 +36,8 @@ class Activation:
     forwarded: int = 0
     known: bool = False
     """The page of each that may hold requests was read."""
+    gone: bool = False
+    """For a while now none has taken requests: not only while one replaces another."""
 
 
 @dataclass(frozen=True)
