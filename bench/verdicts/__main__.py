@@ -1,4 +1,4 @@
-"""How soon real canaries are judged, and whether rightly: `python -m bench.verdicts [--runs 10] [--healthy 20]`.
+"""How soon real canaries are judged, and whether rightly: `python -m bench.verdicts [errors] [broken] [healthy]`.
 
 On the local cluster, with a bento whose true error rate is known, default settings of the analysis, a canary at 10 %:
 
@@ -137,6 +137,7 @@ def _met(families: Sequence[Family]) -> bool:
 def main() -> int:
     """Run the bench; 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("families", nargs="*", help="which to run: errors, broken, healthy; all by default")
     parser.add_argument("--runs", type=int, default=10, help="rollouts of a bad canary, of each kind")
     parser.add_argument("--healthy", type=int, default=20, help="rollouts of a healthy one")
     parser.add_argument("--namespace", default=NAMESPACE)
@@ -156,6 +157,9 @@ def main() -> int:
         Family("broken", 50, 0.0, 0.5, "rolled back, median 4 s from the first bad answer"),
         Family("healthy", 100, 0.01, 0.01, "every one promoted"),
     ]
+    if unknown := set(arguments.families) - {family.name for family in families}:
+        parser.error(f"there is no family {', '.join(sorted(unknown))}: choose of errors, broken, healthy")
+    families = [family for family in families if family.name in (arguments.families or (family.name,))]
     remove = [str(info.kubectl), "delete", "namespace", arguments.namespace, "--ignore-not-found"]
     stage.tool([*remove, "--wait"], info)
     stage.tool([str(info.kubectl), "create", "namespace", arguments.namespace], info)
