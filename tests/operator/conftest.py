@@ -93,6 +93,10 @@ class FakeCluster:
         self.note("apply", kind, body["metadata"]["name"])
         return self.put(kind, merge(before or {}, body))
 
+    async def merge(self, kind, namespace, name, patch):
+        self.note("merge", kind, name)
+        return self.put(kind, merge(self.objects[kind.kind, namespace, name], patch))
+
     async def scale(self, kind, namespace, name, replicas, resource_version):
         before = self.objects[kind.kind, namespace, name]
         self.check(before, resource_version)

@@ -7,6 +7,7 @@ import pytest
 
 from ekiben.cluster import kinds
 from ekiben.cluster.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from ekiben.objects import deployment
 from ekiben.operator.apply import BlockedError
 from ekiben.operator.queue import Key
 
@@ -285,3 +286,50 @@ async def test_of_the_resource_nothing_but_the_status_is_written(world):
     await world.settle()
     assert world.status["canary"]["image"] == "x:2"
     assert written() == before
+
+
+async def test_a_version_that_renders_pods_differently_restarts_nothing(world, monkeypatch):
+    """Neither at rest nor in mid-canary; a revision that is made afterwards is rendered as the new version does."""
+    world.apply()
+    await world.settle()
+    world.apply(image="x:2")
+    await world.settle()
+    before = {name: body["spec"] for (kind, _, name), body in world.cluster.objects.items() if kind == "Deployment"}
+    assert len(before) == 2
+    earlier = deployment.template
+
+    def later(*args):
+        made = earlier(*args)
+        return {**made, "spec": {**made["spec"], "terminationGracePeriodSeconds": 999}}
+
+    monkeypatch.setattr(deployment, "template", later)
+    world.cluster.writes.clear()
+    await world.settle()
+    assert not [write for write in world.cluster.writes if "Deployment iris-" in write]
+    world.apply(image="x:3")
+    await world.settle(45)  # the one before is drained first
+    after = {name: body["spec"] for (kind, _, name), body in world.cluster.objects.items() if kind == "Deployment"}
+    assert {name: after[name]["template"] for name in before} == {name: one["template"] for name, one in before.items()}
+    (new,) = after.keys() - before.keys()
+    assert after[new]["template"]["spec"]["terminationGracePeriodSeconds"] == 999
+
+
+async def test_nothing_outside_of_the_namespace_is_read_but_what_the_gateway_and_a_freeze_are(world, monkeypatch):
+    read = set()
+
+    def noting(real):
+        def noted(kind, namespace, *args, **options):
+            read.add((kind.kind, namespace))
+            return real(kind, namespace, *args, **options)
+
+        return noted
+
+    for name in ("find", "get", "list"):
+        monkeypatch.setattr(world.cluster, name, noting(getattr(world.cluster, name)))
+    world.apply()
+    await world.settle()
+    world.apply(image="x:2", rollout={"policyRef": "careful"})
+    await world.settle()
+    outside = {kind for kind, namespace in read if namespace != "shop"}
+    assert outside <= {"Gateway", "GatewayClass", "Namespace"}
+    assert ("RolloutPolicy", "shop") in read

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.objects.resources import resource
 from tests.rollout.test_table import _STATES, state_of
 from tests.rollout.world import World, promoted, serving
 
+from ekiben.objects import httproute, service
+from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout import plan as p
 
 _V = "registry.test/iris:v"
@@ -242,3 +245,13 @@ def test_the_route_of_a_canary_does_not_leak_into_the_next(strategy: str) -> Non
         assert not (one.weights or {}).get("v2")
         assert "v2" not in (one.preview, (one.mirror or ("",))[0])
     assert set(one.weights or {}) == {"v1", "v3"}
+
+
+def test_no_session_is_bound_to_a_revision() -> None:
+    """Affinity would give the canary whole callers instead of its share, and all of them at once."""
+    route = httproute.render(resource(), Rendering(), (("bcdfghjk", 95), ("lmnpqrst", 5)))
+    split = [[one["weight"] for one in rule.get("backendRefs", ())] for rule in route["spec"]["rules"]]
+    assert split[-1] == [95, 5]
+    services = [service.render(resource(), "bcdfghjk"), service.render_stable(resource(), "bcdfghjk")]
+    written = str([route, *services]).lower()
+    assert not [word for word in ("sessionpersistence", "sessionaffinity", "set-cookie") if word in written]
