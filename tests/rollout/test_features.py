@@ -51,3 +51,25 @@ def test_a_new_rollout_ends_the_pods_of_the_former_revision_in_its_bake() -> Non
     one.run(5)
     assert one.deployed["v1"].wanted == 0
     assert one.status.former is None
+
+
+@pytest.mark.parametrize(
+    ("traffic", "policy", "told"),
+    [
+        ({}, {"testers": _TESTERS}, "the header X-Tester"),
+        ({}, {"testers": _TESTERS, "blueGreen": {"hostname": "p.example.com"}}, "the host p.example.com"),
+        ({"httpRoute": "mine"}, {"testers": _TESTERS}, "the Service iris-v2"),
+        ({"httpRoute": "mine"}, {"blueGreen": {"hostname": "p.example.com"}}, "the host p.example.com"),
+        ({"provider": "replicaRatio"}, {"testers": _TESTERS}, "the Service iris-v2"),
+        ({"provider": "replicaRatio"}, {"blueGreen": {"hostname": "p.example.com"}}, "the Service iris-v2"),
+    ],
+)
+def test_where_a_preview_is_reached_is_told_as_it_is(
+    traffic: dict[str, Any], policy: dict[str, Any], told: str
+) -> None:
+    one = serving()
+    one.spec["traffic"] = traffic
+    one.apply(f"{_V}2", rollout={"strategy": "blueGreen", **policy})
+    one.run(5)
+    ready = next(event.message for event in one.events if event.reason == "PreviewReady")
+    assert told in ready

@@ -175,6 +175,20 @@ def test_going_back_to_a_proven_revision_needs_no_steps_and_forward_again_does()
     assert one.weights == {"v1": 90, "v2": 10}
 
 
+def test_a_canary_left_for_a_proven_revision_is_superseded_and_the_way_back_needs_no_steps() -> None:
+    one = serving(rollout={"bake": "0s"})
+    promoted(one, "v2")
+    one.run(20)
+    one.apply(f"{_V}3")
+    one.run(6)
+    assert one.weights == {"v2": 90, "v3": 10}
+    one.apply(f"{_V}1")
+    one.run(25)
+    assert one.weights == {"v1": 100}
+    assert [entry.reason for entry in one.status.history[-2:]] == ["Superseded", "RollbackWindow"]
+    assert one.status.rejected_revision is None
+
+
 def test_without_a_rollback_window_every_way_goes_by_steps() -> None:
     one = serving(rollout={"bake": "0s", "rollbackWindow": 0})
     promoted(one, "v2")

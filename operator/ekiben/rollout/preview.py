@@ -52,10 +52,11 @@ def _keep(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
 
 
 def _where(draft: Draft, canary: RevisionStatus) -> str:
-    policy = draft.policy.blue_green
-    if policy is not None and policy.hostname is not None:
+    policy, gateway = draft.policy.blue_green, not draft.by_replicas
+    if gateway and policy is not None and policy.hostname is not None:
         return f"; the host {policy.hostname} reaches it"
-    if draft.policy.testers is not None:
+    # In a route of the user's they are told apart by nobody: see features.
+    if gateway and draft.policy.testers is not None and draft.observation.resource.spec.traffic.http_route is None:
         return f"; requests with the header {draft.policy.testers.header} reach it"
     name = draft.observation.resource.metadata.name
     return f"; inside the cluster the Service {name}-{canary.revision} reaches it"
