@@ -18,7 +18,7 @@ from ekiben.operator.activators.seen import Activation, Seen, addresses
 from ekiben.operator.activators.seen import activation as seen_as
 from ekiben.operator.activators.table import NoPortError, Table
 from ekiben.operator.queue import Key, WorkQueue
-from ekiben.operator.writes import Writer
+from ekiben.operator.writes import BlockedError, Writer
 from ekiben.rollout.plan import EnsureActivation, SetWeights
 
 OWN = "ekiben-system"
@@ -265,6 +265,19 @@ async def test_no_port_is_told(stage, monkeypatch):
     monkeypatch.setattr("ekiben.operator.activators.table._PORTS", 0)
     with pytest.raises(NoPortError, match="minReplicas: 1"):
         Table(stage.cluster, OWN)._free("u")
+
+
+async def test_what_is_refused_keeps_a_model_from_sleeping_and_from_nothing_else(stage, monkeypatch):
+    monkeypatch.setattr("ekiben.operator.activators.table._PORTS", 0)
+    world = await stage.read()
+    with pytest.raises(BlockedError):
+        await activation.ensure(stage.writer, stage.activators, world, EnsureActivation(STABLE, in_path=True))
+    await activation.ensure(stage.writer, stage.activators, world, EnsureActivation(STABLE, False, needed=False))
+    assert "in use" in activation.observed(await stage.read()).problem
+    monkeypatch.undo()
+    await activation.ensure(stage.writer, stage.activators, world, EnsureActivation(STABLE, False, needed=False))
+    assert activation.observed(await stage.read()).problem == ""
+    assert table(stage)
 
 
 async def test_entries_of_models_that_are_gone_are_looked_at_when_an_operator_starts(stage):

@@ -260,6 +260,18 @@ async def test_minreplicas_raised_while_it_sleeps_wakes_it_and_takes_everything_
     assert table(sleeper.stage) == {}
 
 
+async def test_a_model_that_the_activators_cannot_be_told_of_serves_and_says_why(monkeypatch):
+    monkeypatch.setattr("ekiben.operator.activators.table._PORTS", 0)
+    sleeper = Sleeper()
+    await sleeper.looks(6)
+    assert sleeper.condition("Available") == ("True", "Serving")
+    sleeper.phase = SleepPhase.ASLEEP
+    await sleeper.looks(20)
+    assert sleeper.wanted == 1
+    assert sleeper.condition("Asleep") == ("False", "ActivatorNotReady")
+    await sleeper.activators.close()
+
+
 async def test_without_activators_one_replica_stays_and_says_why():
     sleeper = Sleeper()
     sleeper.stage.server.remove(kinds.CONFIG_MAP, OWN, TABLE)

@@ -65,7 +65,7 @@ def write(draft: Draft) -> None:
     draft.actions[:] = [replace(one, wake=held) if isinstance(one, SetWeights) else one for one in draft.actions]
     # What leads to the activators is there before the route does.
     if activator is not None:
-        draft.actions.insert(0, EnsureActivation(stable.revision, in_path=held or _still_in_path(draft)))
+        draft.actions.insert(0, EnsureActivation(stable.revision, held or _still_in_path(draft), held))
     woken = draft.observation.sleep == "waking" or (activator is not None and activator.gone)
     if draft.observation.frozen and woken and _wanted(draft) == 0:
         # A freeze keeps what callers have, and what they have is an answer.
@@ -110,6 +110,8 @@ def condition(draft: Draft) -> _Answer:
             "NoActivator",
             _NO_ACTIVATOR,
         )
+    if observation.activator.problem:
+        return False, "ActivatorNotReady", observation.activator.problem
     if rests(draft):
         return True, "Asleep", "no replica runs; the next request wakes the model"
     if _falls_asleep(draft) and _led(draft):

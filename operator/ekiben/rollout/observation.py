@@ -180,6 +180,8 @@ class Activator:
     """For a while now none has been ready: nobody holds requests, and nobody would tell of one."""
     led: bool = False
     """The Service NAME leads to some, not all of which need be those that are ready now."""
+    problem: str = ""
+    """Why they cannot be told of the model, in plain English; empty where they can."""
 
 
 @dataclass(frozen=True)

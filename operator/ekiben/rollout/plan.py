@@ -80,6 +80,8 @@ class EnsureActivation:
     revision: str
     in_path: bool
     """The Service NAME leads to them as well."""
+    needed: bool = True
+    """The route leads to them: what cannot be had then stops the plan. Otherwise the model goes on awake."""
 
 
 @dataclass(frozen=True)

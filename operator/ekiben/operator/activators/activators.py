@@ -56,6 +56,7 @@ class Activators:
         self._seen: dict[str, Seen] = {}
         self._uids: dict[Key, str] = {}
         self._told: dict[Key, Activation] = {}
+        self._problems: dict[Key, str] = {}
         self._taken: float | None = None
         """When one of them was last seen to take requests."""
         self._read = asyncio.Lock()
@@ -88,6 +89,14 @@ class Activators:
         found = self._activation(key)
         return Held(found.waiting, found.arrived, found.forwarded, known=found.known, ready=bool(found.addresses))
 
+    def refused(self, key: Key, problem: str) -> None:
+        """Note why they cannot be told of a model; empty where they can."""
+        if problem and problem != self._problems.get(key):
+            _log.warning("%s/%s cannot sleep: %s", *key, problem)
+        self._problems[key] = problem
+        if not problem:
+            del self._problems[key]
+
     async def forget(self, key: Key) -> None:
         """A model is gone.
 
@@ -96,6 +105,7 @@ class Activators:
         """
         self._uids.pop(key, None)
         self._told.pop(key, None)
+        self._problems.pop(key, None)
         if self._deployment:
             await self._begin()
             await self.table.forget(*key)
@@ -173,7 +183,7 @@ class Activators:
         found = activation(self._seen, key_of(*key), uid, self.table.port(*key, uid))
         since = self._taken
         gone = since is not None and asyncio.get_running_loop().time() - since >= _GONE_SECONDS
-        return replace(found, gone=gone)
+        return replace(found, gone=gone, problem=self._problems.get(key, ""))
 
     def _tell(self, key: Key) -> None:
         """Have a model looked at where requests came, or activators came or went."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.base import seconds
 from ekiben.cluster import kinds
+from ekiben.cluster.errors import ForbiddenError, InvalidError
 from ekiben.objects import wake
 from ekiben.objects.activation import FIRST_PORT, MOST_PODS, Entry
 from ekiben.objects.httproute import NOWHERE
@@ -12,6 +13,7 @@ from ekiben.objects.runtime import server_of
 from ekiben.rollout.observation import Activator
 from ekiben.rollout.plan import EnsureActivation
 
+from ..queue import Key
 from ..targets import model_at, targets
 from ..world import World
 from ..writes import BlockedError, Writer
@@ -35,6 +37,7 @@ def observed(world: World) -> Activator | None:
         holding=not found.known or found.waiting > 0 or found.on_the_way > 0,
         waiting=found.waiting > 0,
         gone=found.gone,
+        problem=found.problem,
         led=bool(wake.listed(world.wake_slices, world.name)),
     )
 
@@ -42,10 +45,24 @@ def observed(world: World) -> Activator | None:
 async def ensure(writer: Writer, activators: Activators, world: World, action: EnsureActivation) -> None:
     """Have the activators know the model, and its Services lead to them.
 
+    What the API server refuses keeps a model from sleeping, and not from anything else: a rollback least of all.
+
     Raises:
-        BlockedError: no port is left, or somebody else's object has the name of the Service.
-        ClusterError: the API server was not reached, or refuses.
+        BlockedError: no port is left, or somebody else's object has the name of the Service, and the route leads there.
+        ClusterError: the API server was not reached, or refuses although the route leads there.
     """
+    key = Key(world.resource.metadata.namespace, world.name)
+    try:
+        await _ensure(writer, activators, world, action)
+    except (BlockedError, ForbiddenError, InvalidError) as error:
+        activators.refused(key, error.message)
+        if action.needed:
+            raise
+    else:
+        activators.refused(key, "")
+
+
+async def _ensure(writer: Writer, activators: Activators, world: World, action: EnsureActivation) -> None:
     try:
         if await activators.table.ensure(_entry(world, action.revision)):
             writer.count("patch ConfigMap")

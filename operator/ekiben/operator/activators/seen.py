@@ -38,6 +38,8 @@ class Activation:
     """The page of each that may hold requests was read."""
     gone: bool = False
     """For a while now none has taken requests: not only while one replaces another."""
+    problem: str = ""
+    """Why they cannot be told of the model; empty where they can."""
 
 
 @dataclass(frozen=True)
