@@ -80,6 +80,8 @@ class World:
     events: list[p.Event] = field(default_factory=list)
     writes: int = 0
     last_plan: p.Plan | None = None
+    seen_ready: dict[str, int] = field(default_factory=dict)
+    """Ready replicas of each revision when it was looked at last: what a plan does changes them while it is done."""
 
     @property
     def target(self) -> Target:
@@ -112,6 +114,7 @@ class World:
             )
             for name, one in self.deployed.items()
         }
+        self.seen_ready = {name: one.ready for name, one in revisions.items()}
         route = None
         if self.weights is not None:
             route = Route(
@@ -261,7 +264,7 @@ class World:
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
                 running = self.last_plan.status.rollout if self.last_plan else None
-                down = stable is not None and self.deployed[stable.revision].ready == 0
+                down = stable is not None and self.seen_ready.get(stable.revision, 0) == 0
                 if down or (running is not None and running.reason == "BakeFailed"):
                     total = 1  # what there is, is better than nothing
                 assert min(one.ready, one.wanted) >= needed(weight, total), f"{name} gets {weight} % without capacity"

@@ -60,7 +60,10 @@ class World(plain.World):
         return self._read[2].model_copy(update={"status": self.status})
 
     def observe(self) -> Observation:
-        return self.older or super().observe()
+        if self.older is None:
+            return super().observe()
+        self.seen_ready = {name: one.ready for name, one in self.older.revisions.items()}
+        return self.older
 
     def reconcile(self) -> Plan:
         """Look once, and do what was decided as far as it goes."""

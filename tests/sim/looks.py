@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from ekiben.api.base import seconds
 from ekiben.api.rollout import BlueGreen, Rollout, Shadow
 from ekiben.api.status import Status
-from ekiben.rollout.observation import Observation
+from ekiben.rollout.conviction import by_objectives
+from ekiben.rollout.observation import Evidence, Observation
 from ekiben.rollout.plan import Plan
 from ekiben.rollout.times import moment, since
 
@@ -133,7 +134,7 @@ def _judged(seen: Observation, status: Status, now: float, state: str) -> Iterat
         yield "time"
     if evidence is not None and evidence.problem:
         yield "no-evidence"
-    if evidence is not None and (evidence.verdict == "Regressed" or evidence.hung):
+    if _convicts(evidence, status, state):
         yield "regressed"
     if running is None:
         return
@@ -150,6 +151,13 @@ def _judged(seen: Observation, status: Status, now: float, state: str) -> Iterat
     undecided = evidence is None or evidence.verdict == "Unknown"
     if state in _JUDGED and undecided and since(running.traffic_since, now) >= seconds(policy.analysis.deadline):
         yield f"deadline-{policy.analysis.on_inconclusive.value}"
+
+
+def _convicts(evidence: Evidence | None, status: Status, state: str) -> bool:
+    if evidence is None:
+        return False
+    missed = state == "Bake" and status.stable is not None and by_objectives(evidence, status.stable.revision)
+    return evidence.verdict == "Regressed" or evidence.hung or bool(missed)
 
 
 def _time_over(began: str | None, policy: Rollout, state: str, step: int, now: float) -> bool:

@@ -134,7 +134,12 @@ class Testimony:
         """What absolute objectives say in the bake, where there is no control."""
         nature = self._world.nature(self._image)
         bad = nature.verdict == "bad" and self._world.senses.traffic and self._world.senses.counters
-        return Evidence(self._baking, "Regressed" if bad else "Unknown", "told by objectives", usable=True)
+        return Evidence(
+            self._baking,
+            stable=self._baking,
+            stable_verdict="Regressed" if bad else "Unknown",
+            stable_message="told by objectives",
+        )
 
     def drains(self, _key: Key) -> Mapping[str, Drain]:
         """Return what is known about requests still on their way."""
