@@ -148,6 +148,8 @@ def hold(draft: Draft, name: str, least: int, most: int | None = None) -> tuple[
         actions.append(EnsureAutoscaler(name, max(1, least), highest))
     elif writer is Writer.KEDA and not handing_over and not draft.observation.scaling_problem:
         actions.append(EnsureScaledObject(name, max(1, least), highest))
+    elif writer is Writer.KEDA and revision is not None and revision.scaled_object is not None and not handing_over:
+        actions.append(DeleteScaledObject(name))  # of triggers that are not allowed any more
     size = _size(draft, revision, writer, least, highest)
     if revision is not None and revision.wanted != size:
         actions.append(Scale(name, size))

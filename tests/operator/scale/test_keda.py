@@ -102,3 +102,20 @@ async def test_where_it_cannot_be_had_replicas_stay_and_the_condition_says_what_
     assert world.condition("Available")["status"] == "True"
     await world.reconciler.look(KEY)
     assert bool(world.asked) == bool(triggers), "without a trigger in the settings the role lets nobody ask"
+
+
+async def test_what_is_not_allowed_any_more_ends():
+    """A trigger goes on asking whatever address its author wrote for as long as its object is there."""
+    world = KedaWorld("cron")
+    world.apply(scaling=KEDA)
+    await world.settle()
+    assert len(world.of("ScaledObject")) == 1
+    rendering = world.reconciler._rendering
+    world.reconciler._observer = Observer(
+        world.cluster, rendering, Gateways(world.cluster, rendering, 0), keda_triggers=("kafka",)
+    )
+    await world.settle()
+    assert not world.of("ScaledObject")
+    assert world.condition("ScalingActive")["reason"] == "NotPossible"
+    [deployment] = world.of("Deployment")
+    assert deployment["spec"]["replicas"] == 2
