@@ -6,7 +6,7 @@ import pytest
 from tests.rollout.world import World
 
 from ekiben.rollout import plan as p
-from ekiben.rollout.observation import Activator
+from ekiben.rollout.observation import Activator, Pod
 
 SPEC = {"model": {"image": "r/iris:aaaaaaaa"}, "scaling": {"minReplicas": 0, "metrics": [{"type": "concurrency"}]}}
 A, B = "aaaaaaaa", "bbbbbbbb"
@@ -115,6 +115,21 @@ def test_up_the_pods_first_then_the_route_then_the_activators_leave(world):
     world.run(3)
     assert world.traced() == ["path False"]
     assert world.condition("Available") == ("True", "Serving")
+
+
+def test_a_model_that_does_not_wake_says_what_its_pods_say(world):
+    asleep(world)
+    world.deployed[A].startable = False
+    world.deployed[A].trouble = Pod("iris-x", waiting_reason="ImagePullBackOff", waiting_message="not found")
+    world.sleep, world.holding, world.waiting = "waking", True, True
+    world.run(3)
+    assert world.condition("Available") == ("False", "NoReplicaReady")
+    assert world.condition("Healthy") == ("False", "CannotWake")
+    [told] = [one.message for one in world.status.conditions if one.type == "Asleep"]
+    assert told.endswith("until a replica is ready: pod iris-x waits (ImagePullBackOff: not found)")
+    world.deployed[A].startable, world.deployed[A].trouble = True, None
+    world.run(3)
+    assert world.condition("Healthy")[0] == "True"
 
 
 def test_without_the_gateways_word_no_pod_goes(world):

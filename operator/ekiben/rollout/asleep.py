@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import capacity, times
+from . import capacity, times, waiting
 from .draft import Draft
 from .observation import Observation
 from .plan import (
@@ -119,10 +119,16 @@ def condition(draft: Draft) -> _Answer:
     if observation.activator.gone and observation.sleep != "awake":
         return False, "ActivatorNotReady", "no activator is ready to hold requests: a replica starts, and stays"
     if observation.sleep == "waking":
-        return False, "Waking", "the activators hold requests until a replica is ready"
+        return False, "Waking", f"the activators hold requests until a replica is ready{stuck(draft)}"
     if observation.sleep == "asleep" and not observation.activator.able:
         return False, "ActivatorNotReady", "nobody asks for the model, and no activator is ready to hold requests"
     return False, "Awake", ""
+
+
+def stuck(draft: Draft) -> str:
+    """Return what the pods of a model that wakes say about not being ready, to be put behind a sentence."""
+    stable = draft.status.stable
+    return waiting.why(draft.revision(stable.revision)) if draft.observation.sleep == "waking" and stable else ""
 
 
 def _by_activator(draft: Draft) -> bool:

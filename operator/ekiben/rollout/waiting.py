@@ -8,6 +8,7 @@ from ekiben.api.status import RolloutStatus
 from . import times
 from .conviction import Conviction
 from .draft import Draft
+from .observation import Revision
 
 
 def for_pods(draft: Draft) -> None:
@@ -34,13 +35,13 @@ def late(draft: Draft, running: RolloutStatus) -> Conviction | None:
 
 def too_late(draft: Draft) -> Conviction:
     """Return the conviction for having missed the progress deadline."""
-    return Conviction("ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{_why(draft)}")
-
-
-def _why(draft: Draft) -> str:
-    """Return what the canary's pods say about not being ready, to be put behind a sentence; empty if nothing."""
     canary = draft.status.canary
-    revision = draft.revision(canary.revision if canary else None)
+    said = why(draft.revision(canary.revision if canary else None))
+    return Conviction("ProgressDeadlineExceeded", f"not ready after {draft.policy.progress_deadline}{said}")
+
+
+def why(revision: Revision | None) -> str:
+    """Return what a revision's pods say about not being ready, to be put behind a sentence; empty if nothing."""
     for pod in revision.pods if revision else ():
         if pod.unschedulable:
             return f": pod {pod.name} finds no node ({pod.unschedulable[:300]})"
