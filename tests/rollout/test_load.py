@@ -75,7 +75,8 @@ class Loaded(World):
                     assert self.deployed[name].wanted >= min(pods(self.load, share), self._ceiling()), (
                         f"{name} is scaled below what its load needs"
                     )
-        if self.status.rollout is not None:
+        if self.status.rollout is not None and self.status.rollout.state != "RollingBack":
+            # On the way back the stable revision does not wait until the other one's pods have gone.
             self.most = max(self.most, sum(one.wanted for one in self.deployed.values()))
 
     def _ceiling(self) -> int:
@@ -149,6 +150,48 @@ def test_the_limit_holds_for_both_together_and_the_promotion_goes_on_in_parts(lo
     one.run(200)
     assert one.weights == {"v2": 100}
     assert one.most <= 10
+
+
+class _Ahead(Followed):
+    """A load that may be a quarter more by the time that a pod has started."""
+
+    def replicas(self, revision: str, weight: int, *, ahead: bool = False) -> int | None:
+        now = super().replicas(revision, weight)
+        return -(-now * 5 // 4) if ahead and now is not None else now
+
+
+@dataclass
+class _Surging(Loaded):
+    """Each revision's own scaler asks for more than its share of the load needs."""
+
+    surge: int = 1
+
+    def observe(self) -> Observation:
+        seen = super().observe()
+        assert isinstance(seen.total, Followed)
+        measured = {name: replace(one, wanted=(one.wanted or 0) * self.surge) for name, one in seen.measured.items()}
+        return replace(seen, measured=measured, total=_Ahead(seen.total.config, seen.total.load, seen.total.learned))
+
+
+@pytest.mark.parametrize("surge", [1, 2])
+@pytest.mark.parametrize("load", [10, 20, 26])
+def test_the_limit_holds_whatever_both_ask_for_and_a_promotion_does_not_wait_for_what_it_leaves_no_room_for(
+    load: int, surge: int
+) -> None:
+    spec = {
+        "model": {"image": "registry.test/iris:v1"},
+        "rollout": {"steps": STEPS, "bake": "0s", "progressDeadline": "60s"},
+        "scaling": {"metrics": _METRICS, "minReplicas": 1, "maxReplicas": 8},
+    }
+    one = _Surging(spec, load=load)
+    one.run(15)
+    one.apply("registry.test/iris:v2")
+    one.surge = surge
+    one.run(30)
+    one.verdict = "NotWorse"
+    one.run(150)
+    assert one.weights == {"v2": 100}
+    assert one.most <= 8
 
 
 def test_where_nothing_fits_the_rollout_holds_and_is_not_convicted() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, draining, history, limits, parts, pins, routing, times, waiting
+from . import capacity, draining, history, limits, parts, pins, room, routing, times, waiting
 from .draft import Draft
 from .observation import Revision
 from .plan import EnsureRevision, EnsureStableService, SetWeights
@@ -43,9 +43,10 @@ def promote(draft: Draft) -> None:
     need = capacity.promotion_need(draft, running, stable)
     if parts.in_parts(draft, running, canary, stable, need):
         return
-    least = max(need, scaling.floor, limits.whole(draft, canary.revision) or 0)
+    least, most = _whole(draft, running, canary, stable, need)
+    need = min(need, least)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(draft, canary.revision, least))
+    draft.act(*capacity.hold(draft, canary.revision, least, most))
     ready = revision.ready if revision else 0
     if canary.weight != 100 and ready < need:
         if ready == 0 and canary.weight > 0 and not capacity.down(draft, stable):
@@ -70,6 +71,20 @@ def promote(draft: Draft) -> None:
         draft.look_in(1)
         return
     _hand_over(draft)
+
+
+def _whole(
+    draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus, need: int
+) -> tuple[int, int | None]:
+    """Return the least and the most replicas of the canary that takes over.
+
+    Where what it leaves fails, or is down, capacity comes before the limit on both together.
+    """
+    found = room.of(draft, running, stable)
+    if found is None or running.reason == "BakeFailed" or capacity.down(draft, stable):
+        floor = draft.observation.resource.spec.scaling.floor
+        return max(need, floor, limits.whole(draft, canary.revision) or 0), None
+    return found.canary
 
 
 def take_share(draft: Draft) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, gate, routing, steps, times, waiting
+from . import capacity, gate, room, routing, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -44,6 +44,8 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
 def _keep(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> int:
     need = capacity.step_need(draft, running, stable)
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
-    draft.act(*capacity.hold(draft, canary.revision, need))
+    found = room.of(draft, running, stable)
+    most = found.canary[1] if found is not None else None
+    draft.act(*capacity.hold(draft, canary.revision, need, most))
     draft.act(EnsureStableService(stable.revision))
     return need

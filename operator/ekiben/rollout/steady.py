@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, limits, proven, rest, routing, times
+from . import capacity, limits, proven, rest, room, routing, times
 from .draft import Draft
 from .observation import Revision
 from .plan import DeleteRevision, EnsureRevision, EnsureStableService
@@ -41,11 +41,10 @@ def _in_rollout(draft: Draft, running: RolloutStatus, stable: RevisionStatus) ->
     if back is not None:
         # What was measured last holds on where the counters cannot be read for a while.
         draft.update_rollout(stable_floor=back)
-    shares = capacity.shares(draft, running, stable)
-    floor = draft.observation.resource.spec.scaling.floor
-    if shares is None:
-        return max(floor, running.stable_floor), None
-    return max(1, shares.stable), max(1, limits.most(draft) - shares.canary)
+    found = room.of(draft, running, stable)
+    if found is None:
+        return max(draft.observation.resource.spec.scaling.floor, running.stable_floor), None
+    return found.stable
 
 
 def _after_rollout(draft: Draft, stable: RevisionStatus) -> int:

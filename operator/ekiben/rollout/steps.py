@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, parts, routing, times, waiting
+from . import capacity, ending, gate, parts, room, routing, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -19,8 +19,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
         return
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     # Where pods split the requests, a canary that is scaled up for its load would get ever more of it.
-    most = need if draft.by_replicas else capacity.beside(draft, running, stable)
-    draft.act(*capacity.hold(draft, canary.revision, need, most))
+    found = room.of(draft, running, stable)
+    most = found.canary[1] if found is not None else None
+    draft.act(*capacity.hold(draft, canary.revision, need, need if draft.by_replicas else most))
     ready = draft.ready(canary.revision)
     draft.act(EnsureStableService(stable.revision))
     if running.state == "Step" and ready == 0:
