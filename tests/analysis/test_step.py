@@ -220,7 +220,8 @@ def test_the_defaults_are_the_resources():
 
 def test_settle_time():
     assert settle_seconds(1, None, 60) == 2
-    assert settle_seconds(1, 0.2, 60) == 2
+    assert settle_seconds(1, 0.2, 60) == 1
+    assert settle_seconds(1, 0.7, 60) == 1.4
     assert settle_seconds(1, 10, 60) == 20
     assert settle_seconds(1, 50, 60) == 60
 
