@@ -91,4 +91,5 @@ def test_with_namespaces_the_operator_still_sees_the_activators():
     assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]} in objects[
         "Role", "ekiben-activator-operator", OWN
     ]["rules"]
-    assert ["get", "create", "patch", "delete"] in [rule["verbs"] for rule in objects["Role", "ekiben", "shop"]["rules"]]
+    verbs = [rule["verbs"] for rule in objects["Role", "ekiben", "shop"]["rules"]]
+    assert ["get", "create", "patch", "delete"] in verbs
