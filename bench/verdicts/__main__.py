@@ -115,6 +115,8 @@ def _spread(seconds: Sequence[float]) -> str:
 async def _measure(scene: Scene, families: Sequence[Family], runs: int, healthy: int) -> None:
     bench = Bench(scene)
     for family in families:
+        # What is healthy in one family is worse than the stable of another.
+        await scene.forget()
         if family.name == "healthy":
             await bench.run(family, healthy, "weight")
         else:

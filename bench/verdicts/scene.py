@@ -102,6 +102,10 @@ class Scene:
         }
         await self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
+    async def forget(self) -> None:
+        """Remove the resource with all that belongs to it, if it is there."""
+        await self.kubectl("delete", "mdep", NAME, "--ignore-not-found", "--wait", "--cascade=foreground")
+
     async def until(self, *conditions: str) -> str:
         """Wait until one of these conditions is True and no rollout runs; returns which one."""
         deadline = time.monotonic() + _DEADLINE
