@@ -93,7 +93,8 @@ class Bench:
             await self._scene.apply(Truth(version, family.canary))
             outcome = await self._scene.until("RolledBack", "Promoted")
             mine = [one for one in load.answers[before:] if one.model == version]
-            began = next(at for at, weight in weights if weight > 0)
+            # The first look may still see how the revision before took all requests.
+        began = next(at for at, weight in weights if 0 < weight < 100)
             ended = next((at for at, weight in weights if at > began and weight in (0, 100)), weights[-1][0])
         bad = sorted(one.at + one.seconds for one in mine if one.failed)
         if started_by == "answer" and bad:
