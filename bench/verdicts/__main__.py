@@ -94,7 +94,7 @@ class Bench:
             outcome = await self._scene.until("RolledBack", "Promoted")
             mine = [one for one in load.answers[before:] if one.model == version]
             # The first look may still see how the revision before took all requests.
-        began = next(at for at, weight in weights if 0 < weight < 100)
+            began = next(at for at, weight in weights if 0 < weight < 100)
             ended = next((at for at, weight in weights if at > began and weight in (0, 100)), weights[-1][0])
         bad = sorted(one.at + one.seconds for one in mine if one.failed)
         if started_by == "answer" and bad:
