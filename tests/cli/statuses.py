@@ -157,12 +157,12 @@ SERVED = [
 ]
 BEGUN = [
     decision(-150, 3, "RolloutStarted", "starting revision 3 (dddddddd) of the image, strategy canary"),
-    decision(-120, 3, "WeightRaised", "step 1 of 3: the canary gets 5 %", weight=5),
+    decision(-120, 3, "WeightRaised", "step 1 of 3: revision 3 (dddddddd) gets 5 %", weight=5),
     decision(
         -25,
         3,
         "WeightRaised",
-        "step 2 of 3: the canary gets 20 %",
+        "step 2 of 3: revision 3 (dddddddd) gets 20 %",
         weight=20,
         metrics=[errors(0, 320, 2, 6080, 0.03, 0.31)],
     ),

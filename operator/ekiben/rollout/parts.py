@@ -52,5 +52,6 @@ def part(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: R
         state = "Promoting" if running.state == "Promoting" else "Step"
         draft.update_rollout(state=state, waiting_since=None, step_since=None, traffic_since=since)
         draft.act(routing.split(draft, stable, canary, weight))
-        draft.tell("WeightRaised", f"the canary gets {weight} %: as much as scaling.maxReplicas has room for at once")
+        named = f"revision {canary.number} ({canary.revision})"
+        draft.tell("WeightRaised", f"{named} gets {weight} %: as much as scaling.maxReplicas has room for at once")
         draft.look_in(1)

@@ -62,7 +62,8 @@ def _raise(
     draft.update_canary(weight=want)
     draft.update_rollout(state="Step", waiting_since=None, step_since=None, traffic_since=since)
     draft.act(routing.split(draft, stable, canary, want))
-    draft.tell("WeightRaised", f"step {running.step + 1} of {len(draft.policy.steps)}: the canary gets {want} %")
+    named, step = f"revision {canary.number} ({canary.revision})", running.step + 1
+    draft.tell("WeightRaised", f"step {step} of {len(draft.policy.steps)}: {named} gets {want} %")
     draft.look_in(1)
 
 
