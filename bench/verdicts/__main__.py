@@ -16,6 +16,7 @@ import asyncio
 import json
 import statistics
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,8 @@ class Bench:
             sending = asyncio.create_task(load.run())
             try:
                 await self._scene.until("Promoted")
+                if number == 0:
+                    load.answers.clear()  # a first revision has no route until it is ready
                 seconds, outcome, bad = await self._one(family, load, started_by)
             finally:
                 load.stop()
@@ -82,9 +85,13 @@ class Bench:
             family.seconds.append(seconds)
             family.outcomes.append(outcome)
             family.bad_answers.append(bad)
-            family.lost += sum(answer.lost for answer in load.answers)
+            lost = [answer for answer in load.answers if answer.lost]
+            family.lost += len(lost)
             verdict = await self._scene.verdict()
-            print(f"{family.name} {number + 1}/{runs}: {outcome} after {seconds:.1f} s; {verdict[:200]}", flush=True)
+            said = f"{outcome} after {seconds:.1f} s; {len(load.answers)} requests, {len(lost)} lost; {verdict[:200]}"
+            print(f"{family.name} {number + 1}/{runs}: {said}", flush=True)
+            for (status, error), count in Counter((one.status, one.error[:80]) for one in lost).most_common(3):
+                print(f"  lost {count}: {status} {error}", flush=True)
 
     async def _one(self, family: Family, load: Load, started_by: str) -> tuple[float, str, int]:
         before = len(load.answers)
