@@ -42,7 +42,14 @@ asyncio.run(main(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])))
 @asynccontextmanager
 async def outside(namespace: Namespace, host: str, rate: float) -> AsyncIterator[Load]:
     """Requests by the gateway, from the first answer on."""
-    load = Load(f"{namespace.cluster.gateway_url.rstrip('/')}/predict", host, rate, bodies(), timeout=60)
+    url = f"{namespace.cluster.gateway_url.rstrip('/')}/predict"
+    async with steady(Load(url, host, rate, bodies(), timeout=60)) as load:
+        yield load
+
+
+@asynccontextmanager
+async def steady(load: Load) -> AsyncIterator[Load]:
+    """Run a load for as long as the block runs; its answers are those from the first good one on."""
     running = asyncio.create_task(load.run())
     try:
         async with asyncio.timeout(60):
