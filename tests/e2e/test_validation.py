@@ -10,6 +10,7 @@ from tests.api.bad_resources import BAD, BAD_NAMES, BAD_POLICIES, NAME_MESSAGE, 
 
 from charts import generate
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.scaling import Writer
 from ekiben.objects import autoscaler, compare, deployment, disruption, httproute, names, service
 from ekiben.objects.settings import Settings
 
@@ -112,10 +113,11 @@ def rendered(body):
         deployment.render(read, revision, 1, body["spec"]["model"], read.spec.scaling.floor),
         service.render(read, revision),
         service.render_stable(read, revision),
-        autoscaler.render(read, revision, read.spec.scaling.floor or 1, read.spec.scaling.ceiling),
         disruption.render(read, revision),
         httproute.render(read, Settings(), weights),
     ]
+    if read.spec.writer is Writer.AUTOSCALER:
+        objects.append(autoscaler.render(read, revision, read.spec.scaling.floor or 1, read.spec.scaling.ceiling))
     for item in objects:
         del item["metadata"]["ownerReferences"]
     return objects
