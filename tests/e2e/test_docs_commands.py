@@ -60,7 +60,8 @@ class _Reader:
     async def runs(self, page: str, begins: str) -> str:
         """Run a script of a page."""
         script = pages.script(page, begins)
-        self.typed |= {line for line in pages.commands(page) if line in script.splitlines()}
+        its = {line.strip() for line in script.splitlines()}
+        self.typed |= {line for line in pages.commands(page) if line in its}
         return await asyncio.to_thread(pages.run, self._namespace, script, seconds=_PATIENCE)
 
     async def applies(self, number: int) -> None:
