@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.look import INK, LOOK
 
 from .compare import JUDGES, ORACLE, OURS, Case, Slow, Times
 
 _COLOURS = {"Argo": "#d98a00", "Flagger": "#b2182b", "Kayenta": "#2166ac", OURS: "#1b7837", ORACLE: "#888888"}
-_INK = "#333333"
 
 Compared = Sequence[tuple[Case | Slow, Times]]
 
@@ -30,27 +30,14 @@ def draw(file: Path, healthy: Compared, worse: Compared, hours: float) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    look = {
-        "font.size": 10,
-        "axes.edgecolor": "#999999",
-        "axes.labelcolor": _INK,
-        "text.color": _INK,
-        "xtick.color": _INK,
-        "ytick.color": _INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "axes.titlesize": 11,
-        "axes.titleweight": "bold",
-    }
-    with plt.rc_context(look):
+    with plt.rc_context(LOOK):
         rows = max(len(_names(healthy)), len(_names(worse)))
         figure, (left, right) = plt.subplots(1, 2, figsize=(14, 1.6 + 0.36 * rows), layout="constrained")
         _dots(left, healthy, lambda found: 100 * float(np.isfinite(found).mean()))
         left.set_xscale("symlog", linthresh=1, linscale=0.6)
         left.set_xlim(-0.05, 130)
         left.set_xticks([0, 1, 10, 100], ["0", "1 %", "10 %", "100 %"])
-        left.axvline(1, color=_INK, linewidth=0.8, linestyle=":", label="falseRollback")
+        left.axvline(1, color=INK, linewidth=0.8, linestyle=":", label="falseRollback")
         left.set_title("The canary is no worse: gone back from")
         _dots(right, worse, lambda found: min(float(np.median(found)), 3600 * hours))
         right.set_xscale("log")

@@ -15,7 +15,7 @@ import argparse
 import asyncio
 
 from bench.elastic import cases
-from bench.verdicts.scene import Scene, image
+from bench.verdicts.scene import SMALL, Scene, image
 
 from ekiben import localcluster
 from ekiben.cli.demo import stage
@@ -24,11 +24,6 @@ from ekiben.localcluster.settings import ClusterInfo
 
 _CASES = ("step", "sleep", "canary")
 _GOAL = 3.0
-_PLAIN = {"steps": [{"weight": 50, "duration": "10s"}], "bake": "0s", "revisionHistoryLimit": 2}
-# Equal revisions on two busy cores: what is shown here is capacity, and the verdict has its own bench.
-_TOLERANT = {**_PLAIN, "analysis": {"latencyTolerance": 3, "errorTolerance": 3, "nonInferiority": {"delta": 0.1}}}
-# Ten replicas of it find room on a node of two cores.
-_SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
 
 
 class Room:
@@ -51,7 +46,7 @@ def _step(info: ClusterInfo, bento: str) -> bool:
     reports = []
     for name, metrics in (("concurrency, by ekiben", cases.CONCURRENCY), ("cpu, by the HPA", cases.CPU)):
         with Room(info, name.split(",", maxsplit=1)[0]) as namespace:
-            scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 6, metrics), _SMALL)
+            scene = Scene(info, bento, namespace, cases.TOLERANT, cases.scaling(1, 6, metrics), SMALL)
             reports.append(asyncio.run(cases.step(info, scene, namespace, name, 120)))
             print(reports[-1].line(), flush=True)
     own = reports[0].asked_after
@@ -62,7 +57,7 @@ def _step(info: ClusterInfo, bento: str) -> bool:
 def _sleep(info: ClusterInfo, bento: str, cycles: int) -> bool:
     with Room(info, "sleep") as namespace:
         spec = cases.scaling(0, 3, cases.CONCURRENCY, idleWindow="6s")
-        scene = Scene(info, bento, namespace, _TOLERANT, spec, _SMALL)
+        scene = Scene(info, bento, namespace, cases.TOLERANT, spec, SMALL)
         report = asyncio.run(cases.sleep_and_wake(info, scene, namespace, cycles))
     print(report.line())
     print("goal: 0 lost")
@@ -71,7 +66,7 @@ def _sleep(info: ClusterInfo, bento: str, cycles: int) -> bool:
 
 def _canary(info: ClusterInfo, bento: str) -> bool:
     with Room(info, "canary") as namespace:
-        scene = Scene(info, bento, namespace, _TOLERANT, cases.scaling(1, 8, cases.CONCURRENCY), _SMALL)
+        scene = Scene(info, bento, namespace, cases.TOLERANT, cases.scaling(1, 8, cases.CONCURRENCY), SMALL)
         report = asyncio.run(cases.doubling(info, scene, namespace))
     print(report.line())
     print("goal: promoted, 0 lost")

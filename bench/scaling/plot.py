@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.look import LOOK
 
 from .cases import MODELS, STARTS, Case, rates_of
 from .service import Outcome
 
 _COLOURS = {"HPA": "#d98a00", "Knative": "#2166ac", "ekiben": "#1b7837"}
 _SHOWN = (("crowd that stays", 30, (420, 900)), ("steep ramps", 120, (150, 1750)))
-_INK, _FAINT = "#333333", "#d9d9d9"
+_FAINT = "#d9d9d9"
 
 
 def draw(file: Path, results: Sequence[tuple[Case, Outcome]]) -> None:
@@ -28,20 +29,7 @@ def draw(file: Path, results: Sequence[tuple[Case, Outcome]]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    look = {
-        "font.size": 10,
-        "axes.edgecolor": "#999999",
-        "axes.labelcolor": _INK,
-        "text.color": _INK,
-        "xtick.color": _INK,
-        "ytick.color": _INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "axes.titlesize": 11,
-        "axes.titleweight": "bold",
-    }
-    with plt.rc_context(look):
+    with plt.rc_context(LOOK):
         figure = plt.figure(figsize=(12, 9), layout="constrained")
         parts = figure.subplot_mosaic(
             [["a", "b"], ["c", "d"], ["e", "f"]], height_ratios=[3, 1.1, 2.4], gridspec_kw={"hspace": 0.06}

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.verdicts.scene import Scene, Truth, image
+from bench.verdicts.scene import SMALL, Scene, Truth, image
 
 from ekiben import localcluster
 from ekiben.cli.demo import stage
@@ -159,9 +159,7 @@ def main() -> int:
     if not arguments.no_install:
         stage.install_operator(stage.source_root(), info, progress)
     rollout: dict[str, Any] = {"steps": [_STEP], "bake": "0s", "revisionHistoryLimit": 3}
-    # Both revisions, three replicas each, find room on a node of two cores.
-    small = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
-    scene = Scene(info, image(info, progress), arguments.namespace, rollout, model=small)
+    scene = Scene(info, image(info, progress), arguments.namespace, rollout, model=SMALL)
     families = [
         Family("errors", 100, 0.01, 0.05, "rolled back, median under 30 s from the weight"),
         Family("broken", 50, 0.0, 0.5, "rolled back, median 4 s from the first bad answer"),

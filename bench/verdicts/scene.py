@@ -23,6 +23,8 @@ from ekiben.packaging import PushRequest, push
 
 NAME = "doubtful"
 BENTO = Path(__file__).parent / "bento"
+SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
+"""What makes ten replicas of it fit on a node of two cores, to be put into spec.model."""
 _DEADLINE = 900.0
 
 

@@ -40,10 +40,10 @@ asyncio.run(main(sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])))
 
 
 @asynccontextmanager
-async def outside(namespace: Namespace, host: str, rate: float) -> AsyncIterator[Load]:
-    """Requests by the gateway, from the first answer on."""
+async def outside(namespace: Namespace, host: str, rate: float, patience: float = 60) -> AsyncIterator[Load]:
+    """Requests by the gateway, from the first answer on; after `patience` seconds one counts as unanswered."""
     url = f"{namespace.cluster.gateway_url.rstrip('/')}/predict"
-    async with steady(Load(url, host, rate, bodies(), timeout=60)) as load:
+    async with steady(Load(url, host, rate, bodies(), timeout=patience)) as load:
         yield load
 
 

@@ -6,17 +6,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.e2e.callers import outside
 from tests.e2e.conftest import Namespace
 
 from ekiben.cli.demo import stage
-from ekiben.cli.demo.flowers import bodies
 from ekiben.cli.demo.load import Load
 from ekiben.cli.main import cli
 
@@ -76,19 +76,9 @@ def _serves(number: int) -> Callable[[dict[str, Any]], bool]:
     return lambda status: not status.get("rollout") and (status.get("stable") or {}).get("number") == number
 
 
-@asynccontextmanager
-async def _load(namespace: Namespace) -> AsyncIterator[Load]:
-    load = Load(f"{namespace.cluster.gateway_url.rstrip('/')}/predict", namespace.host, _RATE, bodies())
-    running = asyncio.create_task(load.run())
-    try:
-        async with asyncio.timeout(60):
-            while not any(answer.status == 200 for answer in load.answers):
-                await asyncio.sleep(0.05)
-        load.answers.clear()
-        yield load
-    finally:
-        load.stop()
-        await running
+def _load(namespace: Namespace) -> AbstractAsyncContextManager[Load]:
+    """Steady requests by the gateway from the first answer on; none may be lost by the platform."""
+    return outside(namespace, namespace.host, _RATE, patience=30)
 
 
 async def test_every_verb_under_load(namespace: Namespace, images: dict[str, stage.Packed]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from bench.elastic import cases
-from bench.verdicts.scene import NAME, Scene, image
+from bench.verdicts.scene import NAME, SMALL, Scene, image
 from tests.e2e.conftest import Namespace
 
 from ekiben.cli.demo import stage
@@ -14,13 +14,6 @@ from ekiben.localcluster.progress import Lines
 from ekiben.localcluster.settings import ClusterInfo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-# What is shown here is capacity; equal revisions on busy cores are not to be told apart.
-_ROLLOUT = {
-    "steps": [{"weight": 50, "duration": "10s"}],
-    "bake": "0s",
-    "analysis": {"latencyTolerance": 3, "errorTolerance": 3, "nonInferiority": {"delta": 0.1}},
-}
-_SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}}}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def activator(operator: ClusterInfo) -> Iterator[None]:
 
 def scene(room: Namespace, bento: str, least: int, most: int, **more: str) -> Scene:
     spec = cases.scaling(least, most, cases.CONCURRENCY, **more)
-    return Scene(room.cluster, bento, room.name, _ROLLOUT, spec, _SMALL)
+    return Scene(room.cluster, bento, room.name, cases.TOLERANT, spec, SMALL)
 
 
 async def test_a_tenfold_step_is_followed_and_no_request_is_lost(room: Namespace, bento: str) -> None:

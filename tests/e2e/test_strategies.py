@@ -3,15 +3,15 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from tests.e2e.callers import outside
 from tests.e2e.conftest import Namespace
 
 from ekiben.cli.demo import stage
-from ekiben.cli.demo.flowers import bodies
 from ekiben.cli.demo.load import Answer, Load
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -21,20 +21,9 @@ _ANALYSIS = {"latencyTolerance": 1.5, "nonInferiority": {"delta": 0.03}}
 _RATE = 50.0
 
 
-@asynccontextmanager
-async def _load(namespace: Namespace) -> AsyncIterator[Load]:
-    """Steady requests from the first answer on; none may be lost by the platform."""
-    load = Load(f"{namespace.cluster.gateway_url.rstrip('/')}/predict", namespace.host, _RATE, bodies())
-    running = asyncio.create_task(load.run())
-    try:
-        async with asyncio.timeout(60):
-            while not any(answer.status == 200 for answer in load.answers):
-                await asyncio.sleep(0.05)
-        load.answers.clear()
-        yield load
-    finally:
-        load.stop()
-        await running
+def _load(namespace: Namespace) -> AbstractAsyncContextManager[Load]:
+    """Steady requests by the gateway from the first answer on; none may be lost by the platform."""
+    return outside(namespace, namespace.host, _RATE, patience=30)
 
 
 def _lost(load: Load) -> list[Answer]:

@@ -97,9 +97,7 @@ def _counted(namespace: Namespace, revision: str) -> int:
     for pod in pods:
         path = f"/api/v1/namespaces/{namespace.name}/pods/{pod['metadata']['name']}:3000/proxy/metrics"
         page = namespace.kubectl("get", "--raw", path)
-        values = re.findall(
-            r'^bentoml_service_request_total\{[^}]*endpoint="/predict"[^}]*\} (\S+)', page, re.MULTILINE
-        )
+        values = _PREDICTIONS.findall(page)
         total += sum(float(value) for value in values)
     return round(total)
 

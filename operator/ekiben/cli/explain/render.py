@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ekiben.cli import words
 from ekiben.cli.bars import bar
+from ekiben.cli.colours import colour
 
 from .story import Figure, Story, Tone
 
@@ -23,16 +24,6 @@ _SIGNS = {
 _BAR = 16
 _COMMAND = 50
 """Characters of a command that leave room for what it does beside it."""
-_ALARMS = (
-    "RollingBack",
-    "RolledBack",
-    "BakeFailed",
-    "ObjectiveMissed",
-    "CanaryUnavailable",
-    "StableUnavailable",
-    "RequestRefused",
-)
-_JOYS = ("Promoted", "Available")
 
 
 def render(story: Story, now: float) -> RenderableType:
@@ -85,17 +76,11 @@ def _beats(story: Story, now: float) -> Table:
     begin = words.moment(story.beats[0].at)
     for beat in story.beats:
         after = words.moment(beat.at) - begin
-        text = Text(beat.text, style=_style(beat.decision))
+        text = Text(beat.text, style=colour(beat.decision))
         if beat.by_then and beat.figures != story.figures:  # those follow below, with their bars
             text.append(f"\n{beat.by_then}", style="dim")
         table.add_row(words.clock(beat.at, now), f"+{words.span(after)}" if after >= 1 else "", text)
     return table
-
-
-def _style(decision: str) -> str:
-    if decision in _ALARMS:
-        return "red"
-    return "green" if decision in _JOYS else "default"
 
 
 def _figures(figures: tuple[Figure, ...]) -> Group:

@@ -8,21 +8,11 @@ from rich.text import Text
 
 from ekiben.api.status import Condition
 from ekiben.cli import words
+from ekiben.cli.colours import colour
 from ekiben.cli.history.command import table as history_table
 from ekiben.cli.history.lines import lines
 from ekiben.cli.seen import Seen
 
-_BAD = (
-    "RollingBack",
-    "RolledBack",
-    "BakeFailed",
-    "ObjectiveMissed",
-    "CanaryUnavailable",
-    "StableUnavailable",
-    "RequestRefused",
-    "Hung",
-)
-_GOOD = ("Promoted", "Available", "RequestDone")
 _HEALTHY = {
     "Available": "True",
     "Healthy": "True",
@@ -45,12 +35,11 @@ def decisions(seen: Seen, now: float, most: int) -> RenderableType:
     """Return the last decisions, the latest last."""
     rows = []
     for one in seen.status.decisions[-most:]:
-        colour = "red" if one.decision in _BAD else "green" if one.decision in _GOOD else "default"
         reason = f" ({one.reason})" if one.decision == "Held" else ""
         rows.append(
             (
                 words.clock(one.at, now),
-                Text(one.decision + reason, style=colour),
+                Text(one.decision + reason, style=colour(one.decision)),
                 Text(words.shortened(one.message), style="dim"),
             )
         )
