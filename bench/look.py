@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 INK = "#333333"
 LOOK: dict[Any, Any] = {
     "font.size": 10,
