@@ -310,6 +310,13 @@ STATES: dict[str, Json] = {
             "AwaitingApproval", "waits for approval: `ekiben approve iris` lets it go on", rollout={"policy": APPROVAL}
         )
     ),
+    "late": resource(
+        held(
+            "ProgressDeadlineExceeded",
+            "not ready after 10m: pod iris-v2-a finds no node (0/3 nodes are available: insufficient memory); it goes on "
+            "once its pods are ready, and `ekiben abort iris` rolls it back",
+        )
+    ),
     "inconclusive": resource(
         held("Inconclusive", "no verdict within 1h: the canary gets 20 %: there is not enough evidence yet")
     ),

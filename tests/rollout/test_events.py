@@ -8,12 +8,13 @@ _PROGRESS = ("state", "step", "step_since", "traffic_since", "approved", "reason
 
 
 def _what(one: World) -> tuple[object, ...]:
-    """Return what an Event may be about: who has what part, with which weight, and what was decided or answered."""
+    """Return what an Event may be about: who has what part, with which weight, what was decided or answered, a hold."""
     status, running = one.status, one.status.rollout
     parts = [(part.revision, part.weight) if part else None for part in (status.stable, status.canary, status.former)]
     progress = [getattr(running, name) for name in _PROGRESS] if running else None
     verdict = status.objectives.verdict if status.objectives else ""
-    return (parts, progress, status.history, status.requests, status.rejected_revision, status.paused, verdict)
+    held = [one.reason for one in status.conditions if one.type == "Paused"]
+    return (parts, progress, status.history, status.requests, status.rejected_revision, status.paused, verdict, held)
 
 
 @pytest.mark.parametrize(("turn", "state"), [cell[:2] for cell in _CELLS])

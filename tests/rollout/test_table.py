@@ -175,6 +175,7 @@ _STATES: dict[str, Callable[..., World]] = {
 _APPROVED_STEPS = {"steps": [{"weight": 10, "duration": "1s", "approval": True}]}
 _POLICY: dict[str, dict[str, Any]] = {
     "approve": _APPROVED_STEPS,
+    "late-pause": {"onProgressDeadline": "pause"},
     **{
         f"deadline-{choice}": {"analysis": {"deadline": "60s", "onInconclusive": choice}}
         for choice in ("pause", "promote", "rollback")
@@ -329,6 +330,7 @@ _TURNS: dict[str, Callable[[World], None]] = {
     "regressed": _regressed,
     "crash": _crash,
     "late": _late,
+    "late-pause": _late,
     "canary-down": _canary_down,
     "stable-down": _stable_down,
     "no-evidence": _no_evidence,
@@ -358,6 +360,12 @@ def _ask(one: World, verb: str, state: str) -> str:
         one.run(10)
         assert one.status.rejected_revision == _NEW
         revision = _NEW
+    if verb == "wake":
+        one.apply(scaling={"minReplicas": 0})
+        one.sleep = "asleep"
+        if one.status.stable is not None and one.status.rollout is None:
+            revision = one.status.stable.revision
+            one.deployed[revision].wanted = one.deployed[revision].ready = 0
     return one.ask(verb, revision)[0]
 
 
@@ -397,6 +405,6 @@ def _as_told(one: World, text: str, before: str | None) -> None:
 
 def test_every_turn_and_state_of_the_table_has_a_scenario() -> None:
     assert len(_CELLS) > 150
-    verbs = {"approve", "promote", "skip", "pause", "resume", "abort", "retry", "undo"}
+    verbs = {"approve", "promote", "skip", "pause", "resume", "abort", "retry", "undo", "wake"}
     assert {turn for turn, _, _ in _CELLS} <= set(_TURNS) | verbs
     assert {state for _, state, _ in _CELLS} == set(_STATES)

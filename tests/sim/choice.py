@@ -55,7 +55,8 @@ _STRATEGIES = {"Step": "canary", "Promoting": "canary", "Preview": "blueGreen", 
     ("Clearing", "Replacing", "Restoring"), "recreate"
 )
 _BROUGHT_ABOUT = {
-    "regressed": ("souring", "opinion"), "crash": ("breaks",), "late": ("late",), "canary-down": ("kill",),
+    "regressed": ("souring", "opinion"), "crash": ("breaks",), "canary-down": ("kill",),
+    "late": ("late",), "late-pause": ("late",),
     "stable-down": ("kill_stable", "breaks_stable"), "no-evidence": ("traffic", "counters"), "paused": ("pause",),
     "silent": ("silence",), "lost-child": ("lose_child", "change_child"), "lost-status": ("lose_status",),
     "frozen": ("freeze",), "pause": ("pause_it",), "resume": ("resume_it",),
@@ -73,6 +74,7 @@ _LEADING: dict[str, dict[str, tuple[str, float]]] = {
 _ELSEWHERE = {
     ("Stable", "crash"): ("breaks_stable",), ("Bake", "crash"): ("breaks_stable",),
     ("Restoring", "crash"): ("breaks_stable", "breaks"), ("Restoring", "late"): ("late_stable",),
+    ("Restoring", "late-pause"): ("late_stable",),
     # A third revision takes over only where the stable one has no pods.
     ("Step", "new"): ("new", "new", "kill_stable", "breaks_stable"),
     # A route without a status: the write of the one succeeded, and that of the other failed.

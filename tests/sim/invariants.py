@@ -305,7 +305,9 @@ class Invariants:
             **dict.fromkeys(_PODS, any(p.waiting_reason or p.restarts or p.last_exit_reason for p in pods)),
             **dict.fromkeys(_TRAFFIC, bool({"Regressed", "Hung"} & record.verdicts)),
             "Inconclusive": _inconclusive(running.policy) == "rollback",
-            "ProgressDeadlineExceeded": waiting is not None and now - moment(waiting) >= _deadline(running.policy),
+            "ProgressDeadlineExceeded": waiting is not None
+            and now - moment(waiting) >= _deadline(running.policy)
+            and running.policy.get("onProgressDeadline") != "pause",
             "CanaryUnavailable": told.seen.revisions[running.revision].ready == 0
             if running.revision in told.seen.revisions
             else True,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ekiben.api.base import seconds
-from ekiben.api.rollout import BlueGreen, Rollout, Shadow
+from ekiben.api.rollout import BlueGreen, OnProgressDeadline, Rollout, Shadow
 from ekiben.api.status import Status
 from ekiben.rollout.conviction import by_objectives
 from ekiben.rollout.observation import Evidence, Observation
@@ -52,7 +52,7 @@ class Looks:
         after = state_of(plan.status)
         met = {*_turns(seen, now, state), *self.marks} | ({"no-evidence"} if dry else set())
         if state == "Restoring" and now - entered >= _deadline(status):
-            met.add("late")
+            met.add(_late(_policy(status)))
         if (state, after) == ("Clearing", "Replacing"):
             met.add("gone")  # drained: their end is decided
         self.marks = set()
@@ -71,7 +71,15 @@ class Looks:
 
 
 def _deadline(status: Status) -> float:
-    return seconds(policy_of(status.rollout).progress_deadline if status.rollout else Rollout().progress_deadline)
+    return seconds(_policy(status).progress_deadline)
+
+
+def _policy(status: Status) -> Rollout:
+    return policy_of(status.rollout) if status.rollout else Rollout()
+
+
+def _late(policy: Rollout) -> str:
+    return "late-pause" if policy.on_progress_deadline is OnProgressDeadline.PAUSE else "late"
 
 
 def _turns(seen: Observation, now: float, state: str) -> Iterator[str]:
@@ -139,10 +147,9 @@ def _judged(seen: Observation, status: Status, now: float, state: str) -> Iterat
     if running is None:
         return
     policy = policy_of(running)
-    if running.waiting_since and since(running.waiting_since, now) >= seconds(policy.progress_deadline):
-        yield "late"
-    if state == "First" and since(running.started_at, now) >= seconds(policy.progress_deadline):
-        yield "late"
+    began = running.started_at if state == "First" else running.waiting_since
+    if began and since(began, now) >= seconds(policy.progress_deadline):
+        yield _late(policy)
     over = _time_over(running.step_since, policy, state, running.step, now)
     if over:
         yield "time"

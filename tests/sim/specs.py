@@ -32,6 +32,7 @@ def rollout(rng: Random, strategy: str | None = None) -> Json:
         "strategy": strategy,
         "bake": rng.choice(("0s", "6s", "20s")),
         "progressDeadline": rng.choice(("15s", "30s")),
+        "onProgressDeadline": rng.choice(("rollback", "rollback", "pause")),
         "rollbackWindow": rng.choice((0, 1, 3)),
         "revisionHistoryLimit": rng.choice((1, 2, 10)),
         "analysis": {

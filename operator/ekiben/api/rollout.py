@@ -23,6 +23,13 @@ class OnInconclusive(StrEnum):
     ROLLBACK = "rollback"
 
 
+class OnProgressDeadline(StrEnum):
+    """What happens when a new revision is not ready within the progress deadline."""
+
+    ROLLBACK = "rollback"
+    PAUSE = "pause"
+
+
 class Strategy(StrEnum):
     """How traffic moves to a new revision."""
 
@@ -247,6 +254,8 @@ class Rollout(Resource):
     """When the evidence is enough."""
     progress_deadline: Duration = "10m"
     """The longest that a revision may take to become ready; later it has failed."""
+    on_progress_deadline: OnProgressDeadline = OnProgressDeadline.ROLLBACK
+    """What happens then. With pause its weight holds until its pods are ready after all, or somebody decides."""
     bake: Duration = "10m"
     """How long the former revision stays scaled up after a promotion."""
     objectives: Objectives | None = None

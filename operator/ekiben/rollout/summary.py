@@ -81,8 +81,8 @@ _PHASES = {
     "Replacing": Phase.REPLACING,
     "Restoring": Phase.ROLLING_BACK,
 }
-HOLDS_FOR_A_PERSON = ("Paused", "Inconclusive", "AwaitingApproval", "UnknownState")
-"""Reasons of a hold that only somebody ends."""
+HOLDS_FOR_A_PERSON = ("Paused", "Inconclusive", "AwaitingApproval", "ProgressDeadlineExceeded", "UnknownState")
+"""Reasons of a hold about which somebody has to do something."""
 
 
 def _phase(draft: Draft) -> Phase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ekiben.api.base import seconds
+from ekiben.api.rollout import OnProgressDeadline
 from ekiben.api.status import RolloutStatus
 
 from . import times
@@ -23,14 +24,32 @@ def for_pods(draft: Draft) -> None:
 
 
 def late(draft: Draft, running: RolloutStatus) -> Conviction | None:
-    """Return a conviction where the progress deadline has passed, or ask for a look when it will have."""
+    """Return a conviction where the progress deadline has passed, or ask for a look when it will have.
+
+    Where the policy says pause, it convicts nobody: the rollout holds, and goes on by itself once the pods are ready.
+    """
     if running.waiting_since is None:
         return None
     left = seconds(draft.policy.progress_deadline) - times.since(running.waiting_since, draft.now)
     if left > 0:
         draft.look_in(left)
         return None
-    return too_late(draft)
+    found = too_late(draft)
+    if draft.policy.on_progress_deadline is OnProgressDeadline.ROLLBACK:
+        return found
+    _hold(draft, found)
+    return None
+
+
+def _hold(draft: Draft, found: Conviction) -> None:
+    name = draft.observation.resource.metadata.name
+    draft.hold(
+        found.reason,
+        f"{found.message}; it goes on once its pods are ready, and `ekiben abort {name}` rolls it back",
+    )
+    before = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
+    if before is None or before.reason != found.reason:
+        draft.tell(found.reason, draft.hold_message, warning=True)
 
 
 def too_late(draft: Draft) -> Conviction:

@@ -99,6 +99,7 @@ _HOLDS = {
     "Paused": "is paused",
     "AwaitingApproval": "waits for an approval",
     "Inconclusive": "waits for a decision",
+    "ProgressDeadlineExceeded": "is not ready in time, and holds",
     "UnknownState": "waits for a decision",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ekiben.api.base import seconds
-from ekiben.api.rollout import BlueGreen, OnInconclusive, Rollout, Shadow, StepEvidence
+from ekiben.api.rollout import BlueGreen, OnInconclusive, OnProgressDeadline, Rollout, Shadow, StepEvidence
 from ekiben.api.status import RevisionStatus, RolloutStatus
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
@@ -17,7 +17,10 @@ _AT_DEADLINE = {
     OnInconclusive.PROMOTE: "without a verdict it takes over all the same (spec.rollout.analysis.onInconclusive)",
     OnInconclusive.ROLLBACK: "without a verdict it is rolled back (spec.rollout.analysis.onInconclusive)",
 }
-_UNREADY = "if they are not ready, it is rolled back"
+_UNREADY = {
+    OnProgressDeadline.ROLLBACK: "if they are not ready, it is rolled back",
+    OnProgressDeadline.PAUSE: "if they are not ready, it holds (spec.rollout.onProgressDeadline)",
+}
 _ENDS = {
     "Clearing": "The former revision answers its last requests; its pods go, and then the new ones start.",
     "Restoring": "The new revision's pods go, and then those of the former one start again.",
@@ -96,7 +99,7 @@ def _by_state(seen: Seen, running: RolloutStatus, canary: RevisionStatus) -> Wai
     if state == "First":
         return Wait(f"Its pods start ({pods}); it serves as soon as all are.", running.deadline, "it has failed")
     if state in ("Starting", "Replacing"):
-        return Wait(f"Its pods start ({pods}).", running.deadline, _UNREADY)
+        return Wait(f"Its pods start ({pods}).", running.deadline, _unready(seen))
     if state == "Step":
         return _step(seen, running, canary, pods)
     if state in ("Preview", "Shadow"):
@@ -104,6 +107,10 @@ def _by_state(seen: Seen, running: RolloutStatus, canary: RevisionStatus) -> Wai
     if state == "Promoting":
         return _promoting(seen, running, canary, pods)
     return Wait(_ENDS.get(state, ""))
+
+
+def _unready(seen: Seen) -> str:
+    return _UNREADY[(seen.policy or Rollout()).on_progress_deadline]
 
 
 def _step(seen: Seen, running: RolloutStatus, canary: RevisionStatus, pods: str) -> Wait:
@@ -114,7 +121,7 @@ def _step(seen: Seen, running: RolloutStatus, canary: RevisionStatus, pods: str)
     last = running.step + 1 >= len(policy.steps)
     following = 100 if last else policy.steps[running.step + 1].weight
     if canary.weight != step.weight:
-        return Wait(f"It gets the pods for {step.weight} % ({pods}).", running.deadline, _UNREADY)
+        return Wait(f"It gets the pods for {step.weight} % ({pods}).", running.deadline, _unready(seen))
     if running.step_since is None:
         return Wait(f"The gateway has not acknowledged {step.weight} % yet; the step's time counts from there.")
     needs_verdict = following > _NOT_WORSE_ABOVE or step.requires is StepEvidence.NOT_WORSE
@@ -153,7 +160,7 @@ def _deadline(seen: Seen, running: RolloutStatus) -> tuple[str | None, str]:
 
 def _promoting(seen: Seen, running: RolloutStatus, canary: RevisionStatus, pods: str) -> Wait:
     if canary.weight != 100:
-        return Wait(f"It gets the pods for all requests ({pods}).", running.deadline, _UNREADY)
+        return Wait(f"It gets the pods for all requests ({pods}).", running.deadline, _unready(seen))
     if canary.acknowledged_weight != 100:
         return Wait("The gateway has not acknowledged the new weights yet.")
     stable = seen.status.stable
