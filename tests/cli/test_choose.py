@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cli.drive import V, ask, look
-from tests.cli.statuses import NAMES, STATES, one, resource
+from tests.cli.statuses import NAMES, STATES, condition, conditions, one, resource
 from tests.rollout.world import World, serving
 
 from ekiben.api.request import Request, Verb, parse
@@ -219,3 +219,21 @@ def _second(world: World) -> None:
     world.run(5)
     assert world.status.rollout is not None
     assert world.status.rollout.state == "Step"
+
+
+def _sleeps(status: bool | None, reason: str, message: str = "") -> Seen:
+    told = conditions(condition("Asleep", status, reason, message))
+    return seen(resource(STATES["first-serves"]["status"] | {"conditions": told}))
+
+
+@pytest.mark.parametrize(("status", "reason"), [(True, "Asleep"), (None, "FallingAsleep")])
+def test_what_sleeps_can_be_woken(status: bool | None, reason: str) -> None:
+    chosen = choose(Verb.WAKE, _sleeps(status, reason))
+    assert (chosen.verb, chosen.revision) == (Verb.WAKE, NAMES[1])
+    assert f"revision 1 ({NAMES[1]})" in chosen.effect
+
+
+@pytest.mark.parametrize("reason", ["Awake", "Waking", "NeverSleeps", "NoActivator"])
+def test_what_does_not_sleep_cannot_be_woken_and_the_condition_says_why(reason: str) -> None:
+    with pytest.raises(RefusedError, match="nothing to wake: iris does not sleep: so the condition says"):
+        choose(Verb.WAKE, _sleeps(False, reason, "so the condition says"))

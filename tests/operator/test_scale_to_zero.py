@@ -74,8 +74,21 @@ class Sleeper:
         here = {one["metadata"]["name"] for one in self.pods()}
         names = {f"{self.revision}-{number}" for number in range(wanted if self.starts else 0)}
         for name in names - here:
-            meta = {"namespace": SPACE, "name": name, "labels": labels(NAME, self.revision)}
-            server.put(kinds.POD, {"metadata": meta, "spec": {}, "status": {"phase": "Running"}})
+            made_by = {
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "name": f"{child_name(NAME, self.revision)}-abc",
+                "uid": "r",
+                "controller": True,
+            }
+            meta = {
+                "namespace": SPACE,
+                "name": name,
+                "labels": {**labels(NAME, self.revision), "pod-template-hash": "abc"},
+                "ownerReferences": [made_by],
+            }
+            state = {"phase": "Running", "podIP": "10.0.0.1"}
+            server.put(kinds.POD, {"metadata": meta, "spec": {}, "status": state})
         if not wanted:
             for name in here:
                 server.remove(kinds.POD, SPACE, name)

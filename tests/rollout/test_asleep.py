@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 from tests.rollout.world import World
 
+from ekiben.rollout import asleep as asleep_module
 from ekiben.rollout import plan as p
 from ekiben.rollout.observation import Activator, Pod
 
@@ -16,7 +17,6 @@ A, B = "aaaaaaaa", "bbbbbbbb"
 class Sleeper(World):
     """A world with activators; the loop's opinion is the test's."""
 
-    sleep: str = "awake"
     installed: bool = True
     able: bool = True
     waiting: bool = False
@@ -235,3 +235,56 @@ def test_in_a_freeze_a_model_wakes_and_does_not_fall_asleep(world):
     world.sleep = "asleep"
     world.run(30)
     assert world.deployed[A].wanted == 1
+
+
+def test_somebody_wakes_it_without_a_request(world):
+    asleep(world)
+    world.request = f"wake {A} rush"
+    world.reconcile()
+    assert world.traced() == [f"{A} 1"]
+    assert world.condition("Asleep") == ("False", "Waking")
+    [answer] = world.status.requests
+    assert (answer.outcome, asleep_module.woken_at(world.status)) == ("Done", world.now)
+    world.sleep = "waking"
+    world.run(2)
+    world.sleep = "awake"
+    world.run(5)
+    assert world.traced() == ["wake False", "path False"]
+    world.sleep = "asleep"
+    world.run(20)
+    assert world.deployed[A].wanted == 0, "the request is not handled twice"
+    assert len(world.status.requests) == 1
+
+
+def test_who_wakes_it_on_its_way_down_turns_it_back(world):
+    world.sleep = "asleep"
+    world.run(3)
+    assert world.wake
+    assert world.ask("wake", A)[0] == "Done"
+    world.sleep = "awake"
+    world.run(5)
+    assert (world.wake, world.deployed[A].wanted) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "revision", "why"),
+    [
+        ({}, A, "it is awake"),
+        ({"sleep": "waking"}, A, "it is waking already"),
+        ({"sleep": "asleep"}, B, f"{A} is the one that serves"),
+        ({"frozen": "until Monday"}, A, "nothing may move now"),
+        ({"spec": {**SPEC, "scaling": {"minReplicas": 1}}}, A, "minReplicas is not 0"),
+        ({"spec": {**SPEC, "model": {"image": f"r/iris:{B}"}}}, A, "nothing sleeps"),
+    ],
+)
+def test_where_nothing_sleeps_to_wake_is_refused_with_the_reason(world, change, revision, why):
+    for name, value in change.items():
+        setattr(world, name, value)
+    if world.spec["model"] != SPEC["model"]:
+        world.reconcile()
+        world.tick()
+    before = world.deployed[A].wanted
+    outcome, message = world.ask("wake", revision)
+    assert (outcome, world.deployed[A].wanted) == ("Refused", before)
+    assert why in message
+    assert asleep_module.woken_at(world.status) is None

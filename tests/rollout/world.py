@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.rollout import Rollout
@@ -75,6 +75,7 @@ class World:
     unsupported: dict[Feature, str] = field(default_factory=dict)
     drift: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
+    sleep: Literal["awake", "asleep", "waking"] = "awake"
     traffic: bool = True
     counted_since: float | None = None
     events: list[p.Event] = field(default_factory=list)
@@ -139,6 +140,7 @@ class World:
             unsupported=self.unsupported,
             drift=self.drift,
             orphans=self.orphans,
+            sleep=self.sleep,
         )
 
     def _asked(self) -> tuple[object, ...]:

@@ -31,6 +31,8 @@ class Verb(StrEnum):
     """Try the revision that was rolled back again."""
     UNDO = "undo"
     """Go back to an earlier revision, until spec.model changes."""
+    WAKE = "wake"
+    """Start a model that sleeps, without a request of a caller's; the idle window begins anew."""
 
 
 @dataclass(frozen=True)

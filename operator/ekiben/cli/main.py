@@ -48,6 +48,7 @@ _COMMANDS: dict[str, _Entry] = {
     "abort": _Entry(_STEER, _REQUESTS, "abort", "Roll the new revision back.", "operator"),
     "retry": _Entry(_STEER, _REQUESTS, "retry", "Try the revision that was rolled back again.", "operator"),
     "undo": _Entry(_STEER, _REQUESTS, "undo", "Go back to an earlier revision.", "operator"),
+    "wake": _Entry(_STEER, _REQUESTS, "wake", "Start a model that sleeps, before anybody asks for it.", "operator"),
     "push": _Entry(
         _SHIP, "ekiben.cli.push", "push", "Build a bento's image, push it and write modeldeployment.yaml.", "packaging"
     ),

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ekiben.api.request import Verb
+from ekiben.api.status import Status
+
 from . import capacity, times, waiting
 from .draft import Draft
 from .observation import Observation
@@ -50,6 +53,29 @@ def known(observation: Observation) -> Observation:
     asked = observation.activator is not None and observation.activator.waiting
     running = observation.resource.status.rollout is not None
     return replace(observation, sleep="waking" if wanted or asked or running else "asleep")
+
+
+def wake(draft: Draft) -> str:
+    """Take the model to be asked for, as if a request had come; returns why nothing sleeps, empty where it did."""
+    observation, stable, route = draft.observation, draft.status.stable, draft.observation.route
+    if not observation.resource.spec.scaling.sleeps:
+        return "spec.scaling.minReplicas is not 0: it never sleeps"
+    if stable is None or draft.status.rollout is not None:
+        return "while a revision is being rolled out nothing sleeps"
+    if observation.sleep == "waking":
+        return "it is waking already"
+    if observation.sleep == "awake" or (_wanted(draft) > 0 and not (route is not None and route.asleep)):
+        return "it is awake"
+    ready = draft.ready(stable.revision) > 0
+    draft.observation = replace(observation, sleep="awake" if ready else "waking")
+    draft.look_in(_AGAIN)
+    return ""
+
+
+def woken_at(status: Status) -> float | None:
+    """Return when somebody last woke the model by request, seconds since the epoch; None where nobody did."""
+    done = [one for one in status.requests if one.verb == Verb.WAKE and one.outcome == "Done"]
+    return max((times.moment(one.at) for one in done), default=None)
 
 
 def write(draft: Draft) -> None:

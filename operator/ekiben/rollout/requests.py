@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ekiben.api.request import Request, Verb, parse
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import approval, ending, pins, proven, recreate, times
+from . import approval, asleep, ending, pins, proven, recreate, times
 from .draft import Draft
 
 _KEPT = 10
@@ -202,6 +202,16 @@ def _undo(draft: Draft, request: Request) -> str:
     return f"going back to revision {revision.number}; it serves until spec.model changes"
 
 
+def _wake(draft: Draft, request: Request) -> str:
+    stable = draft.status.stable
+    if stable is not None and request.revision != stable.revision:
+        raise Refused(f"it is meant for revision {request.revision}, and {stable.revision} is the one that serves")
+    why = asleep.wake(draft)
+    if why:
+        raise Refused(f"there is nothing to wake: {why}")
+    return "a replica starts; it stays for spec.scaling.idleWindow at least"
+
+
 _ANSWERS: dict[Verb, Callable[[Draft, Request], str]] = {
     Verb.APPROVE: _approve,
     Verb.PROMOTE: _promote,
@@ -211,4 +221,5 @@ _ANSWERS: dict[Verb, Callable[[Draft, Request], str]] = {
     Verb.ABORT: _abort,
     Verb.RETRY: _retry,
     Verb.UNDO: _undo,
+    Verb.WAKE: _wake,
 }

@@ -1,1 +1,1 @@
-"""`ekiben approve | promote | skip | pause | resume | abort | retry | undo`: commands that are no state."""
+"""`ekiben approve | promote | skip | pause | resume | abort | retry | undo | wake`: commands that are no state."""

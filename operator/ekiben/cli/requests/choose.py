@@ -77,6 +77,8 @@ class _Choice:
             return self._undo(to)
         if verb is Verb.RETRY:
             return self._retry()
+        if verb is Verb.WAKE:
+            return self._wake()
         if verb in (Verb.PAUSE, Verb.RESUME):
             return self._pause() if verb is Verb.PAUSE else self._resume()
         running = self._running(verb)
@@ -227,6 +229,13 @@ class _Choice:
         """Return the revision that served before and was not rejected; empty where there is none."""
         unfit = (serving, self.seen.status.rejected_revision)
         return next((revision for revision in served(self.seen.status) if revision not in unfit), "")
+
+    def _wake(self) -> Chosen:
+        serving, asleep = self._serving(), self.seen.condition("Asleep")
+        if asleep is None or (asleep.status != "True" and asleep.reason != "FallingAsleep"):
+            why = f": {asleep.message}" if asleep is not None and asleep.message else ""
+            raise RefusedError(f"There is nothing to wake: {self.seen.name} does not sleep{why}.")
+        return Chosen(Verb.WAKE, self._meant(serving), f"start {self.seen.called(serving)}, which sleeps")
 
     def _meant(self, revision: str) -> str:
         """Return the revision, if it is the one that was named."""

@@ -42,6 +42,8 @@ _HELP = {
     Verb.ABORT: "Roll the new revision back. It is not tried again until spec.model changes or somebody says `retry`.",
     Verb.RETRY: "Try the revision that was rolled back again.",
     Verb.UNDO: "Go back to the revision that served before, or to the one that --to names, until spec.model changes.",
+    Verb.WAKE: "Start a model that sleeps, before anybody asks for it. It stays awake for spec.scaling.idleWindow at "
+    "least.",
 }
 
 
@@ -160,7 +162,6 @@ def _undo() -> click.Command:
     return click.command("undo", help=f"{_HELP[Verb.UNDO]}\n\n{_EXIT_CODES}", short_help=_HELP[Verb.UNDO])(callback)
 
 
-approve, promote, skip, pause, resume, abort, retry = (
-    _command(verb) for verb in (Verb.APPROVE, Verb.PROMOTE, Verb.SKIP, Verb.PAUSE, Verb.RESUME, Verb.ABORT, Verb.RETRY)
-)
+approve, promote, skip, pause = (_command(verb) for verb in (Verb.APPROVE, Verb.PROMOTE, Verb.SKIP, Verb.PAUSE))
+resume, abort, retry, wake = (_command(verb) for verb in (Verb.RESUME, Verb.ABORT, Verb.RETRY, Verb.WAKE))
 undo = _undo()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ekiben.scaling import Config, Decision, Learned, Pod, Profile, Sample, State, initial, profile, step
 from ekiben.signals.counters import PodCounters
@@ -96,6 +96,10 @@ class Arm:
         self._at = now
         self.state, self.decision = step(config, self.state, sample, now)
         return self.decision
+
+    def woken(self, at: float) -> None:
+        """Take somebody to have asked for the revision at that time, seconds since the epoch."""
+        self.state = replace(self.state, busy_at=max(at, self.state.busy_at or at))
 
     def profile(self, config: Config, now: float) -> Profile | None:
         """Return what the revision was seen to carry."""

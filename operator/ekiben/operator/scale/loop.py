@@ -15,6 +15,7 @@ from ekiben.operator.logs import ResourceLog
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.targets import model_at, targets
 from ekiben.operator.world import World
+from ekiben.rollout import asleep
 from ekiben.scaling import Config, Decision, Followed, Learned, StateError, learned_from_json, learned_to_json, together
 from ekiben.scaling.shares import ALL
 from ekiben.scaling.state import Peaks, with_peak
@@ -62,6 +63,7 @@ class Loop:
         self._peaks: Peaks = ()
         self._held: Held | None = None
         self._held_at: float | None = None
+        self._woken: float | None = None
         self._nudged = asyncio.Event()
         self._decided: dict[str, int] = {}
         self._told: tuple[object, ...] = ()
@@ -78,6 +80,18 @@ class Loop:
             for revision in taking_part
         }
         self._decided = {name: wanted for name, wanted in self._decided.items() if name in taking_part}
+        self._wake(world)
+
+    def _wake(self, world: World) -> None:
+        """Take over a request by annotation that woke the model since the look before."""
+        at = asleep.woken_at(world.resource.status)
+        if at is None or (self._woken is not None and at <= self._woken):
+            return
+        self._woken = at
+        for arm in self._arms.values():
+            arm.woken(at)
+        if self.sleep.phase is SleepPhase.ASLEEP:
+            self.sleep = Sleep(SleepPhase.WAKING, at)
 
     def nudge(self) -> None:
         """Have the next look come at once."""
