@@ -119,7 +119,7 @@ def test_a_preview_hostname_leads_to_the_new_revision_and_not_to_what_its_server
     assert private["filters"][0]["urlRewrite"]["path"]["type"] == "ReplaceFullPath"
     assert [one["name"] for one in private["backendRefs"]] == ["iris-mnpqrstv"]
     assert [one["name"] for one in public["backendRefs"]] == ["iris-mnpqrstv"]
-    assert httproute.previewed_by_host("iris", route) == "mnpqrstv"
+    assert httproute.leads_to("iris", route) == "mnpqrstv"
 
 
 def test_a_route_that_is_being_left_keeps_everything_but_its_weights():

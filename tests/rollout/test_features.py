@@ -28,15 +28,36 @@ def test_an_entry_in_a_users_route_that_cannot_be_changed_holds_every_strategy(p
     assert one.condition("TrafficFeatureUnsupported") == ("True", "Unsupported")
 
 
-def test_testers_in_a_users_route_are_told_and_the_rollout_goes_on() -> None:
+def test_testers_reach_the_canary_in_a_users_route_too() -> None:
     one = serving()
     one.spec["traffic"] = {"httpRoute": "mine"}
+    one.apply(f"{_V}2", rollout={"steps": [{"weight": 0}, {"weight": 10}], "testers": _TESTERS})
+    one.run(5)
+    assert (one.weights, one.preview) == ({"v1": 100, "v2": 0}, "v2")
+    assert one.condition("TrafficFeatureUnsupported") == ("False", "Supported")
+
+
+def test_testers_who_cannot_be_told_apart_are_told_and_the_rollout_goes_on() -> None:
+    one = serving()
+    one.spec["traffic"] = {"httpRoute": "mine"}
+    one.unsupported = {"Testers": "rule 1 of HTTPRoute mine matches the header X-Tester itself"}
     one.apply(f"{_V}2", rollout={"steps": [{"weight": 10}], "testers": _TESTERS})
     one.run(5)
     assert one.status.rollout is not None
     assert one.condition("TrafficFeatureUnsupported") == ("True", "Unsupported")
     told = next(each for each in one.status.conditions if each.type == "TrafficFeatureUnsupported")
-    assert "give it a rule with your header" in told.message
+    assert "telling testers apart by their header" in told.message
+    assert "rule 1 of HTTPRoute mine" in told.message
+
+
+def test_a_preview_that_no_tester_reaches_by_header_is_told_as_it_is() -> None:
+    one = serving()
+    one.spec["traffic"] = {"httpRoute": "mine"}
+    one.unsupported = {"Testers": "rule 1 of HTTPRoute mine matches the header X-Tester itself"}
+    one.apply(f"{_V}2", rollout={"strategy": "blueGreen", "testers": _TESTERS})
+    one.run(5)
+    ready = next(event.message for event in one.events if event.reason == "PreviewReady")
+    assert "the Service iris-v2" in ready
 
 
 def test_a_new_rollout_ends_the_pods_of_the_former_revision_in_its_bake() -> None:
@@ -58,7 +79,7 @@ def test_a_new_rollout_ends_the_pods_of_the_former_revision_in_its_bake() -> Non
     [
         ({}, {"testers": _TESTERS}, "the header X-Tester"),
         ({}, {"testers": _TESTERS, "blueGreen": {"hostname": "p.example.com"}}, "the host p.example.com"),
-        ({"httpRoute": "mine"}, {"testers": _TESTERS}, "the Service iris-v2"),
+        ({"httpRoute": "mine"}, {"testers": _TESTERS}, "the header X-Tester"),
         ({"httpRoute": "mine"}, {"blueGreen": {"hostname": "p.example.com"}}, "the host p.example.com"),
         ({"provider": "replicaRatio"}, {"testers": _TESTERS}, "the Service iris-v2"),
         ({"provider": "replicaRatio"}, {"blueGreen": {"hostname": "p.example.com"}}, "the Service iris-v2"),

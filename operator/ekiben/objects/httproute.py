@@ -51,7 +51,7 @@ def render(
         rules.append(_testers(resource, *testers))
     rules.append(_public(resource, backends, mirror))
     spec = {"hostnames": hostnames.of(resource, settings), "rules": rules}
-    made = _route(resource, name, parent_refs(resource, settings), spec)
+    made = attached(resource, name, parent_refs(resource, settings), spec)
     if wake:
         made["metadata"]["annotations"] = {WEIGHTS_ANNOTATION: noted(weights)}
         for rule in made["spec"]["rules"]:
@@ -71,7 +71,7 @@ def render_preview(
     """Return the HTTPRoute by which a hostname of its own reaches a revision before it has any weight."""
     backends = [_backend(resource.metadata.name, revision, 100)]
     spec = {"hostnames": [hostname], "rules": [_private(resource, backends), _public(resource, backends, None)]}
-    return _route(resource, preview_name(resource.metadata.name), parents, spec)
+    return attached(resource, preview_name(resource.metadata.name), parents, spec)
 
 
 def reweighted(resource: ModelDeployment, live: Mapping[str, Any], weights: Sequence[tuple[str, int]]) -> Json:
@@ -87,7 +87,7 @@ def reweighted(resource: ModelDeployment, live: Mapping[str, Any], weights: Sequ
         for rule in spec.get("rules") or ()
         if not _for_testers(rule)
     ]
-    return _route(resource, name, spec["parentRefs"], {"hostnames": spec["hostnames"], "rules": rules})
+    return attached(resource, name, spec["parentRefs"], {"hostnames": spec["hostnames"], "rules": rules})
 
 
 def preview_name(name: str) -> str:
@@ -130,9 +130,24 @@ def previewed(route: Mapping[str, Any]) -> str | None:
     return None
 
 
-def previewed_by_host(name: str, preview: Mapping[str, Any]) -> str | None:
-    """Return the revision that the preview route of the resource `name` leads to."""
-    return next(iter(_weights(name, _main_rule(preview))), None)
+def leads_to(name: str, beside: Mapping[str, Any]) -> str | None:
+    """Return the revision that a route beside that with the weights leads to, of the resource `name`."""
+    return next(iter(_weights(name, _main_rule(beside))), None)
+
+
+def attached(resource: ModelDeployment, name: str, parents: Sequence[Mapping[str, Any]], spec: Json) -> Json:
+    """Return an HTTPRoute of the resource's own that hangs on these parents."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "HTTPRoute",
+        "metadata": metadata(resource, name),
+        "spec": {"parentRefs": [dict(parent) for parent in parents], **spec},
+    }
+
+
+def tester_header(testers: Testers) -> Json:
+    """Return the header match by which testers are told apart."""
+    return {"type": "Exact", "name": testers.header, "value": testers.value}
 
 
 def mirror_filter(name: str, revision: str, percent: int) -> Json:
@@ -150,15 +165,6 @@ def mirrored_by(name: str, one: Mapping[str, Any]) -> str | None:
     return revision_from(name, (one.get("requestMirror") or {}).get("backendRef", {}).get("name", ""))
 
 
-def _route(resource: ModelDeployment, name: str, parents: Sequence[Mapping[str, Any]], spec: Json) -> Json:
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "HTTPRoute",
-        "metadata": metadata(resource, name),
-        "spec": {"parentRefs": [dict(parent) for parent in parents], **spec},
-    }
-
-
 def _private(resource: ModelDeployment, backends: list[Json]) -> Json:
     prefix = resource.spec.traffic.path.rstrip("/")
     return {
@@ -171,9 +177,9 @@ def _private(resource: ModelDeployment, backends: list[Json]) -> Json:
 
 def _testers(resource: ModelDeployment, testers: Testers, revision: str) -> Json:
     # A gateway prefers the longer path, and of equal paths the match with more headers: the private paths stay private.
-    header = {"type": "Exact", "name": testers.header, "value": testers.value}
+    match = _prefix(resource.spec.traffic.path.rstrip("/") or "/")
     return {
-        "matches": [{**_prefix(resource.spec.traffic.path.rstrip("/") or "/"), "headers": [header]}],
+        "matches": [{**match, "headers": [tester_header(testers)]}],
         "filters": _strip_prefix(resource.spec.traffic.path),
         "backendRefs": [_backend(resource.metadata.name, revision, 100)],
         "timeouts": _timeouts(resource),

@@ -110,6 +110,12 @@ def patch(
     return [_test("/metadata/resourceVersion", route["metadata"]["resourceVersion"]), *changes]
 
 
+def backend(rule: Rule, service: str, weight: int) -> Json:
+    """Return an entry for another Service, with what the user wrote in his besides."""
+    kept = {key: value for key, value in rule.entries[0].items() if key not in ("name", "weight")}
+    return {**kept, "name": service, "weight": weight}
+
+
 def _rule(index: int, rule: Mapping[str, Any], name: str, namespace: str, route: str) -> Rule | None:
     entries = tuple(rule.get("backendRefs") or ())
     stable = [one for one in entries if _service(one, namespace) == name and _weight(one) > 0]
@@ -154,13 +160,8 @@ def _problem(
 
 
 def _change_entries(rule: Rule, name: str, weights: Sequence[tuple[str, int]]) -> Iterable[Json]:
-    template = {key: value for key, value in rule.entries[0].items() if key not in ("name", "weight")}
-    if not weights:
-        wanted = [{**template, "name": name, "weight": rule.unit}]
-    else:
-        wanted = [
-            {**template, "name": child_name(name, revision), "weight": share * rule.unit} for revision, share in weights
-        ]
+    shares = [(child_name(name, revision), share * rule.unit) for revision, share in weights] or [(name, rule.unit)]
+    wanted = [backend(rule, service, weight) for service, weight in shares]
     if [_key(one) for one in wanted] == [_key(one) for one in rule.entries]:
         return
     path = f"/spec/rules/{rule.index}/backendRefs"

@@ -159,7 +159,7 @@ def observation(
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},
         service=_selected(world),
-        unsupported=world.unsupported,
+        unsupported=observed.unsupported(world),
         rollout=world.rollout,
         policy_problem=world.policy_problem,
         request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),

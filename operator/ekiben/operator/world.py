@@ -45,6 +45,8 @@ class World:
     """The resource's own; one of this name that somebody else made is met when it is to be written."""
     preview_route: Json | None = None
     """Its own too, by which a preview hostname reaches the new revision."""
+    testers_route: Json | None = None
+    """And by which testers reach it where the user's route leads."""
     users_route: Json | None = None
     """The user's, named by spec.traffic.httpRoute."""
     left_route: Json | None = None

@@ -15,24 +15,18 @@ _NEEDED_FOR: dict[Feature, str] = {
     "PercentageMirror": "copying only a share of the requests (rollout.shadow.percent)",
     "PathRewrite": "serving below a path (traffic.path)",
     "RequestTimeout": "the request's time limit (traffic.timeout)",
+    "Testers": "telling testers apart by their header (rollout.testers)",
 }
 # Without these the rollout would do something else than what was asked for; the others only miss a comfort.
 _BLOCKING: tuple[Feature, ...] = ("Weights", "RequestMirror", "PercentageMirror")
 _SHADOW_NEEDS_GATEWAY = "strategy shadow needs a Gateway, and traffic.provider is replicaRatio: choose another strategy"
-_TESTERS_IN_USERS_ROUTE = (
-    "testers cannot be told apart in a route of your own, in which ekiben changes one entry only: give it a rule with "
-    "your header that leads to the new revision's own Service, or take testers out of spec.rollout"
-)
 
 
 def unsupported(draft: Draft, policy: Rollout) -> list[str]:
     """Return what is needed and cannot be had, in plain English."""
     if draft.by_replicas:
         return _without_gateway(policy)
-    found = [_told(draft, feature) for feature in _needed(draft, policy) if feature in draft.observation.unsupported]
-    if draft.observation.resource.spec.traffic.http_route is not None and policy.testers is not None:
-        found.append(_TESTERS_IN_USERS_ROUTE)
-    return found
+    return [_told(draft, feature) for feature in _needed(draft, policy) if feature in draft.observation.unsupported]
 
 
 def blocking(draft: Draft, policy: Rollout) -> str:
@@ -66,6 +60,8 @@ def _needed(draft: Draft, policy: Rollout) -> Iterator[Feature]:
         yield "RequestMirror"
         if (policy.shadow or Shadow()).percent < 100:
             yield "PercentageMirror"
+    if policy.testers is not None:
+        yield "Testers"
     if traffic.path.rstrip("/"):
         yield "PathRewrite"
     yield "RequestTimeout"

@@ -11,7 +11,7 @@ from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence
 from ekiben.scaling import Total
 
-Feature = Literal["RequestMirror", "PercentageMirror", "PathRewrite", "RequestTimeout", "Weights"]
+Feature = Literal["RequestMirror", "PercentageMirror", "PathRewrite", "RequestTimeout", "Weights", "Testers"]
 VerdictName = Literal["Unknown", "Regressed", "NotWorse"]
 
 
@@ -223,6 +223,6 @@ class Observation:
     frozen: str = ""
     """Why nothing may move (a setting, or an annotation on the namespace); empty when it may."""
     unsupported: Mapping[Feature, str] = field(default_factory=dict)
-    """What the Gateway's class cannot do -> how that is known, in plain English."""
+    """What the Gateway's class, or the user's route, does not allow -> how that is known, in plain English."""
     drift: tuple[str, ...] = ()
     """Fields that others have set on children and that ekiben leaves alone, in plain English."""

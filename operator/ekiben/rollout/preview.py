@@ -55,8 +55,7 @@ def _where(draft: Draft, canary: RevisionStatus) -> str:
     policy, gateway = draft.policy.blue_green, not draft.by_replicas
     if gateway and policy is not None and policy.hostname is not None:
         return f"; the host {policy.hostname} reaches it"
-    # In a route of the user's they are told apart by nobody: see features.
-    if gateway and draft.policy.testers is not None and draft.observation.resource.spec.traffic.http_route is None:
+    if gateway and draft.policy.testers is not None and "Testers" not in draft.observation.unsupported:
         return f"; requests with the header {draft.policy.testers.header} reach it"
     name = draft.observation.resource.metadata.name
     return f"; inside the cluster the Service {name}-{canary.revision} reaches it"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ekiben.api.traffic import Provider
-from ekiben.objects import httproute, service, users_route, wake
+from ekiben.objects import httproute, service, testers_route, users_route, wake
 from ekiben.objects.names import child_name
-from ekiben.rollout.observation import Route
+from ekiben.rollout.observation import Feature, Route
 
 from ..routes import acknowledged
 from ..world import World
@@ -19,6 +19,16 @@ def route(world: World) -> Route | None:
     if traffic.provider is Provider.REPLICA_RATIO:
         return _by_replicas(world)
     return _own(world) if traffic.http_route is None else _users(world)
+
+
+def unsupported(world: World) -> Mapping[Feature, str]:
+    """Return what cannot be had -> how that is known: of the Gateways, and of the user's route for this policy."""
+    testers, route = world.policy.testers, world.users_route
+    if testers is None or route is None:
+        return world.unsupported
+    view = users_route.read(route, world.name, world.resource.metadata.namespace)
+    problems = testers_route.problems(route, view, testers)
+    return {**world.unsupported, "Testers": "; ".join(problems)} if problems else world.unsupported
 
 
 def settled(world: World) -> bool:
@@ -39,7 +49,7 @@ def _own(world: World) -> Route | None:
         acknowledged=done,
         problem=problem,
         mirror=httproute.mirrored(world.route),
-        preview=httproute.previewed(world.route) or _previewed_by_host(world),
+        preview=httproute.previewed(world.route) or _beside(world),
         asleep=httproute.asleep(world.route),
     )
 
@@ -57,7 +67,7 @@ def _users(world: World) -> Route | None:
         acknowledged=done and view.alike,
         problem=problem,
         mirror=view.rules[0].mirror if view.alike else None,
-        preview=_previewed_by_host(world),
+        preview=_beside(world),
         asleep=_by_name(world),
     )
 
@@ -78,8 +88,10 @@ def _by_name(world: World) -> bool:
     return bool(wake.listed(world.wake_slices, world.name))
 
 
-def _previewed_by_host(world: World) -> str | None:
-    return httproute.previewed_by_host(world.name, world.preview_route) if world.preview_route else None
+def _beside(world: World) -> str | None:
+    """Return the revision that is reached by a route beside that with the weights: for testers, or a preview's."""
+    found = (httproute.leads_to(world.name, one) for one in (world.testers_route, world.preview_route) if one)
+    return next(filter(None, found), None)
 
 
 def _shares(world: World, serving: list[str]) -> dict[str, int]:

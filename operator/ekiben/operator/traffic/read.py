@@ -12,7 +12,7 @@ from ekiben.api.traffic import Provider
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import NotFoundError
-from ekiben.objects import httproute, users_route
+from ekiben.objects import httproute, testers_route, users_route
 from ekiben.objects.meta import is_owned
 from ekiben.objects.names import RESOURCE_LABEL
 from ekiben.rollout.observation import Feature
@@ -32,6 +32,7 @@ class Seen:
 
     route: Json | None = None
     preview_route: Json | None = None
+    testers_route: Json | None = None
     users_route: Json | None = None
     gateway_problem: str = ""
     url: str | None = None
@@ -51,21 +52,30 @@ class Reader:
         Raises:
             ClusterError: a request failed.
         """
-        (own, preview), (users, gateways) = await asyncio.gather(self._own(resource), self._way_in(resource))
-        return Seen(own, preview, users, gateways.problem, gateways.url, gateways.unsupported)
+        own, (users, gateways) = await asyncio.gather(self._own(resource), self._way_in(resource))
+        name = resource.metadata.name
+        return Seen(
+            route=own.get(name),
+            preview_route=own.get(httproute.preview_name(name)),
+            testers_route=own.get(testers_route.name_of(name)),
+            users_route=users,
+            gateway_problem=gateways.problem,
+            url=gateways.url,
+            unsupported=gateways.unsupported,
+        )
 
     async def users(self, namespace: str, name: str) -> Json | None:
         """Read a route of the user's."""
         return await self._cluster.find(kinds.HTTP_ROUTE, namespace, name)
 
-    async def _own(self, resource: ModelDeployment) -> tuple[Json | None, Json | None]:
+    async def _own(self, resource: ModelDeployment) -> dict[str, Json]:
+        """Return the resource's own routes by name."""
         meta = resource.metadata
         try:
             found = await self._cluster.list(kinds.HTTP_ROUTE, meta.namespace, f"{RESOURCE_LABEL}={meta.name}")
         except NotFoundError:  # Gateway API is not installed
             found = []
-        by_name = {item["metadata"]["name"]: item for item in found if is_owned(item, resource)}
-        return by_name.get(meta.name), by_name.get(httproute.preview_name(meta.name))
+        return {item["metadata"]["name"]: item for item in found if is_owned(item, resource)}
 
     async def _way_in(self, resource: ModelDeployment) -> tuple[Json | None, SeenGateways]:
         traffic, meta = resource.spec.traffic, resource.metadata

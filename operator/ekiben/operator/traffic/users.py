@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ekiben.cluster import kinds
-from ekiben.objects import service, users_route
+from ekiben.objects import service, testers_route, users_route
 from ekiben.rollout.plan import SetWeights
 
 from ..world import Json, World
@@ -54,6 +54,15 @@ def parents(world: World) -> list[Json]:
         return []
     own = world.resource.metadata.namespace
     return [{"namespace": own, **ref} for ref in world.users_route["spec"].get("parentRefs") or ()]
+
+
+def for_testers(world: World, revision: str | None) -> Json | None:
+    """Return the route by which testers reach the revision beside the user's; None where there is to be none."""
+    testers, route = world.policy.testers, world.users_route
+    if testers is None or revision is None or route is None:
+        return None
+    view = users_route.read(route, world.name, world.resource.metadata.namespace)
+    return testers_route.render(world.resource, route, view, testers, revision)
 
 
 def _at_rest(world: World, view: users_route.View, weights: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:

@@ -43,11 +43,13 @@ class Traffic:
             await ratio.set_weights(self._writer, world, action.weights)
             await self._leave_own(world, action)
             await self._preview(world, None, [])
+            await self._testers(world, None)
         elif traffic.http_route is not None:
             self._note(world, traffic.http_route)
             await users.set_weights(self._writer, world, action)
             await self._leave_own(world, action)
             await self._preview(world, action.preview, users.parents(world))
+            await self._testers(world, users.for_testers(world, action.preview))
         else:
             await self._own(world, action)
 
@@ -89,6 +91,7 @@ class Traffic:
         again = world.route is not None and httproute.asleep(world.route) != action.wake
         world.route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.route, again=again)
         await self._preview(world, action.preview, desired["spec"]["parentRefs"])
+        await self._testers(world, None)  # they have a rule in it
 
     async def _leave_users(self, world: World) -> None:
         """Put back the entry in a route of the user's that spec.traffic.httpRoute does not name any more."""
@@ -100,13 +103,26 @@ class Traffic:
 
     async def _preview(self, world: World, revision: str | None, parents: list[Json]) -> None:
         """Have the preview hostname lead to the revision, or to nothing."""
-        hostname = hostnames.of_preview(world.policy) if revision is not None else None
-        if hostname is None or revision is None or not parents or self._refused(world, hostname):
-            await self._writer.delete(world, kinds.HTTP_ROUTE, world.preview_route)
-            world.preview_route = None
-            return
-        desired = httproute.render_preview(world.resource, parents, hostname, revision)
-        world.preview_route = await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, world.preview_route)
+        hostname, desired = hostnames.of_preview(world.policy), None
+        if hostname is not None and revision is not None and parents and not self._refused(world, hostname):
+            desired = httproute.render_preview(world.resource, parents, hostname, revision)
+        world.preview_route = await self._beside(world, desired, world.preview_route)
+
+    async def _testers(self, world: World, desired: Json | None) -> None:
+        """Have the route for testers beside the user's, or none."""
+        live = world.testers_route
+        # A condition of the user's that has gone from a match shows in no comparison, and still narrows whom it meets.
+        again = live is not None and desired is not None and live["spec"] != desired["spec"]
+        world.testers_route = await self._beside(world, desired, live, again=again)
+
+    async def _beside(
+        self, world: World, desired: Json | None, live: Json | None, *, again: bool = False
+    ) -> Json | None:
+        """Have a route beside that with the weights, or none."""
+        if desired is None:
+            await self._writer.delete(world, kinds.HTTP_ROUTE, live)
+            return None
+        return await self._writer.ensure(world, kinds.HTTP_ROUTE, desired, live, again=again)
 
     def _refused(self, world: World, hostname: str) -> bool:
         # What may be claimed can change while a rollout runs, whose policy stays as it was.
