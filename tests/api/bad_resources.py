@@ -101,6 +101,14 @@ BAD = {
         "raise progressDeadline or lower startupTimeout",
     ),
     "a probe of nothing": ({"model": {"probes": {"period": "0s"}}}, "of the probes are at least 1s each"),
+    "a warm-up of a server that has its own way": (
+        {"model": {"runtime": "triton", "warmUp": {"path": "/predict", "body": "[]"}}},
+        "model.warmUp is of runtime bentoml",
+    ),
+    "a warm-up that leaves the container": (
+        {"model": {"warmUp": {"path": "//elsewhere.example.com/x", "body": "[]"}}},
+        "write an absolute path without a query",
+    ),
     "value and valueFrom": (
         {"model": {"env": [{"name": "A", "value": "1", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}},
         "a variable has either value or valueFrom: write exactly one of the two",

@@ -36,3 +36,16 @@ def test_a_label_is_not_enough(world):
     assert [(target.name, target.revision, target.port) for target in targets(seen, ["r", "gone"])] == [
         ("mine", "r", 3000)
     ]
+
+
+def test_a_replica_is_not_asked_while_it_warms_up(world):
+    world.apply(model={"image": "x:1", "warmUp": {"path": "/predict", "body": "[]"}})
+    resource = ModelDeployment.parse(world.resource)
+    warming, warm = pod("warming"), pod("warm")
+    warming["status"]["containerStatuses"] = [{"name": "model", "started": False}]
+    warm["status"]["containerStatuses"] = [{"name": "model", "started": True}]
+    seen = Seen(
+        raw=world.resource, resource=resource, deployments={"r": {"metadata": {"name": "iris-r"}}}, pods={"r": []}
+    )
+    seen.pods["r"] = [warming, warm, pod("new")]
+    assert [target.name for target in targets(seen, ["r"])] == ["warm"]

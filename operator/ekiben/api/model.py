@@ -243,6 +243,23 @@ HttpPath = Annotated[
 ]
 
 
+class WarmUp(Resource):
+    """A request that each replica answers before its first caller's. Of runtime bentoml: it runs in its image's Python.
+
+    Readiness tells that the model is loaded. What it does at its first prediction only (compile, fill caches, connect)
+    is done here.
+    """
+
+    path: HttpPath
+    """Where it is sent, such as /predict."""
+    body: Annotated[str, Field(min_length=1, max_length=16384)]
+    """What is sent, as JSON text, such as '[[5.1, 3.5, 1.4, 0.2]]'. The answer has to be 2xx."""
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often. With several workers in a replica, a few times as many as there are."""
+    timeout: Duration = "30s"
+    """The longest that one answer may take."""
+
+
 class Server(Resource):
     """How a server of runtime http is asked."""
 
@@ -294,6 +311,13 @@ class Model(Resource):
             lambda self: self.server is None or self.runtime is Runtime.HTTP,
             ".server",
         ),
+        Rule(
+            "!has(self.warmUp) || !has(self.runtime) || self.runtime == 'bentoml'",
+            "model.warmUp is of runtime bentoml: the other servers warm up by files beside the model, as their "
+            "documentation says",
+            lambda self: self.warm_up is None or self.runtime is Runtime.BENTOML,
+            ".warmUp",
+        ),
     )
 
     image: Annotated[
@@ -332,6 +356,8 @@ class Model(Resource):
     """Secrets for pulling the image."""
     probes: Probes = Probes()
     """How long a replica may take to start, and when it counts as hung."""
+    warm_up: WarmUp | None = None
+    """A request that each replica answers before its first caller's."""
     pod_overrides: PodOverrides | None = None
     """What may be changed about the pods."""
 

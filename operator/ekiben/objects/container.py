@@ -7,9 +7,9 @@ from typing import Any
 
 from ekiben.api import quantity
 from ekiben.api.base import Duration, seconds
-from ekiben.api.model import EnvVar, Model, Probes, Resources
+from ekiben.api.model import EnvVar, Model, Resources
 
-from . import drain
+from . import drain, warming
 from .runtime import ModelServer, server_of
 
 CONTAINER = "model"
@@ -43,7 +43,7 @@ def container(model: Model) -> dict[str, Any]:
             "privileged": False,
             "readOnlyRootFilesystem": True,
         },
-        **probes(model.probes, server),
+        **probes(model, server),
     }
     if model.env_from:
         result["envFrom"] = [_written(source) for source in model.env_from]
@@ -73,8 +73,10 @@ def resources(wanted: Resources) -> dict[str, Any]:
     return {"requests": requests, "limits": limits}
 
 
-def probes(wanted: Probes, server: ModelServer) -> dict[str, Any]:
+def probes(model: Model, server: ModelServer) -> dict[str, Any]:
     """Return startup, readiness and liveness probes. Times are whole seconds, rounded up."""
+    wanted = model.probes
+    tries = max(1, math.ceil(seconds(wanted.startup_timeout) / _STARTUP_PERIOD))
     timeout, period = _whole(wanted.timeout), _whole(wanted.period)
 
     def ask(path: str, period: int, failures: int) -> dict[str, Any]:
@@ -86,9 +88,9 @@ def probes(wanted: Probes, server: ModelServer) -> dict[str, Any]:
         }
 
     return {
-        "startupProbe": ask(
-            server.ready_path, _STARTUP_PERIOD, max(1, math.ceil(seconds(wanted.startup_timeout) / _STARTUP_PERIOD))
-        ),
+        "startupProbe": ask(server.ready_path, _STARTUP_PERIOD, tries)
+        if model.warm_up is None
+        else warming.startup_probe(model.warm_up, server, _STARTUP_PERIOD, tries),
         "readinessProbe": ask(server.ready_path, period, wanted.failures),
         # A replica that is only slow leaves the Service first; a restart would cost it the model.
         "livenessProbe": ask(server.live_path, period, 3 * wanted.failures),

@@ -32,7 +32,7 @@ def targets(world: World, revisions: Iterable[str]) -> tuple[ScrapeTarget, ...]:
         if revision in world.deployments
         for model in (model_at(world, revision),)
         for pod in world.pods.get(revision, ())
-        if _made_by(world.deployments[revision], pod) and _can_be_asked(pod)
+        if _made_by(world.deployments[revision], pod) and _can_be_asked(pod) and not _warms_up(pod, model)
     )
 
 
@@ -53,6 +53,12 @@ def _made_by(deployment: Json, pod: Json) -> bool:
 def _can_be_asked(pod: Json) -> bool:
     status: dict[str, Any] = pod.get("status") or {}
     return bool(status.get("podIP")) and still_runs(pod) and not pod["spec"].get("hostNetwork")
+
+
+def _warms_up(pod: Json, model: Model) -> bool:
+    """Whether a pod still answers what warms it up, which no caller asked: no request is lost to it by not asking."""
+    containers = (pod.get("status") or {}).get("containerStatuses") or ()
+    return model.warm_up is not None and not any(one.get("started") for one in containers)
 
 
 def _target(pod: Json, revision: str, model: Model) -> ScrapeTarget:
