@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ekiben.api.status import RolloutStatus
+from ekiben.cli import asleep
 from ekiben.cli.seen import Seen
 from ekiben.rollout.proven import served
 
@@ -91,6 +92,8 @@ def _first(running: RolloutStatus, commands: Commands) -> list[Option]:
 def _settled(seen: Seen, commands: Commands) -> list[Option]:
     status = seen.status
     found = _ways_on(seen, commands)
+    if asleep.state(seen) in ("asleep", "falling asleep"):
+        found.append(Option(commands.of("wake"), "start it before anybody asks for it"))
     pinned = status.pinned
     if status.rejected_revision is not None:
         found.append(Option(commands.of("retry"), f"try {seen.called(status.rejected_revision)} again"))

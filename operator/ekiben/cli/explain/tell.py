@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from ekiben.api.base import seconds
 from ekiben.api.rollout import Analysis, Rollout, Strategy
 from ekiben.api.status import Decision, MetricEvidence
-from ekiben.cli import words
+from ekiben.cli import asleep, words
 from ekiben.cli.episodes import Episode, chosen, episodes
 from ekiben.cli.seen import Seen
 
@@ -69,7 +69,7 @@ def tell(seen: Seen, now: float, commands: Commands, revision: str = "") -> Stor
         waits=wait.text,
         until=wait.until,
         then=wait.then,
-        notes=tuple(_notes(seen, episode) if latest else ()),
+        notes=tuple(_notes(seen, episode, now) if latest else ()),
         options=options(seen, commands) if latest else (),
     )
 
@@ -219,8 +219,9 @@ def _analysis(seen: Seen) -> Analysis | None:
         return None
 
 
-def _notes(seen: Seen, episode: Episode) -> list[str]:
-    notes = []
+def _notes(seen: Seen, episode: Episode, now: float) -> list[str]:
+    sleeps = asleep.headline(seen, now)
+    notes = [sleeps] if sleeps else []
     canary = seen.status.canary
     if episode.running and canary is not None and seen.by_replicas and canary.weight not in (0, 100):
         true = canary.acknowledged_weight

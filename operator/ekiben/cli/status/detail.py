@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from ekiben.api.status import RevisionStatus
-from ekiben.cli import words
+from ekiben.cli import asleep, words
 from ekiben.cli.bars import bar
 from ekiben.cli.explain.options import Commands
 from ekiben.cli.explain.render import headline
+from ekiben.cli.explain.story import Tone
 from ekiben.cli.explain.tell import tell
 from ekiben.cli.explain.waits import waits
 from ekiben.cli.fit import Fit
@@ -53,7 +56,11 @@ def detail(seen: Seen, now: float, *, live: bool = False, wide: bool = False) ->
 
 
 def _head(seen: Seen, now: float) -> RenderableType:
-    story = tell(seen, now, Commands("ekiben", seen.name, seen.namespace))
+    story, sleeps = tell(seen, now, Commands("ekiben", seen.name, seen.namespace)), asleep.headline(seen, now)
+    if sleeps:
+        # Of a model that has no pods the way of its last rollout is not what one looks for.
+        waits = Tone.WAITING if asleep.state(seen) == "waking" else Tone.PLAIN
+        story = replace(story, headline=sleeps, tone=story.tone if story.tone is Tone.BAD else waits)
     return Group(headline(story), Text(seen.status.url or "no URL yet", style="dim"))
 
 
@@ -83,7 +90,7 @@ def _revisions(seen: Seen, wide: bool, roomy: bool) -> Table:
             Text.assemble((f"revision {one.number}", "bold"), (f" {one.revision}", "dim"), no_wrap=True),
             bar(one.weight / 100, _WEIGHT if roomy else _WEIGHT // 2, "cyan" if role == "canary" else "green"),
             _weight(one),
-            _ready(one),
+            _ready(one, asleep.state(seen) if role == "stable" else ""),
         ]
         if roomy or wide:
             cells.append(Text(one.image if wide else words.short_image(one.image), style="dim"))
@@ -100,7 +107,10 @@ def _weight(one: RevisionStatus) -> Text:
     return text
 
 
-def _ready(one: RevisionStatus) -> Text:
+def _ready(one: RevisionStatus, sleeps: asleep.State) -> Text:
+    if sleeps and one.ready == 0:
+        colour = "yellow" if sleeps == "waking" else "default"
+        return Text(f"{sleeps}, {one.ready}/{one.replicas} ready", style=colour)
     short = one.ready < one.replicas or (one.ready == 0 and one.weight > 0)
     return Text(f"{one.ready}/{one.replicas} ready", style="yellow" if short else "default")
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ekiben.api.status import RevisionStatus
-from ekiben.cli import words
+from ekiben.cli import asleep, words
 from ekiben.cli.episodes import chosen
 from ekiben.cli.seen import Seen
 
@@ -37,7 +37,7 @@ def overview(items: list[Seen], now: float, *, wide: bool = False) -> Renderable
             one.name,
             phase(state.phase.value),
             _name(state.stable),
-            _ready(state.stable),
+            _ready(state.stable, asleep.state(one)),
             _name(state.canary),
             f"{state.canary.weight} %" if state.canary else "-",
             state.verdict.verdict if state.verdict and state.rollout else "-",
@@ -66,5 +66,7 @@ def _name(one: RevisionStatus | None) -> str:
     return f"{one.number} {one.revision}" if one else "-"
 
 
-def _ready(one: RevisionStatus | None) -> str:
-    return f"{one.ready}/{one.replicas}" if one else "-"
+def _ready(one: RevisionStatus | None, sleeps: asleep.State) -> str:
+    if one is None:
+        return "-"
+    return f"{one.ready}/{one.replicas}" + (f" {sleeps}" if sleeps and one.ready == 0 else "")
