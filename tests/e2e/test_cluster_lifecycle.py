@@ -121,6 +121,7 @@ def test_up_repairs_the_forwarding() -> None:
     assert answers(localcluster.up(SETTINGS, Lines())) == 404
 
 
+@pytest.mark.slow
 def test_up_repairs_a_lost_namespace() -> None:
     """As after a reboot: pid files of the past, and no network."""
     subprocess.run(["ip", "netns", "delete", "ekiben"], check=True)

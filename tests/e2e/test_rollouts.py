@@ -103,6 +103,7 @@ async def test_an_operator_that_restarts_in_mid_canary_goes_on_where_it_was(
     assert len(_events(namespace, "RolloutStarted")) == 3
 
 
+@pytest.mark.slow
 async def test_an_operator_on_a_laptop_judges_through_the_api_server(
     namespace: Namespace, images: dict[str, stage.Packed], tmp_path: Path
 ) -> None:

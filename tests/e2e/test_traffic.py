@@ -47,6 +47,13 @@ async def _until(
     raise AssertionError(json.dumps({"status": one.get("status"), "spec": one.get("spec")}, indent=1))
 
 
+async def _reached(namespace: Namespace, host: str, model: str, **headers: str) -> None:
+    """Wait until a host's requests are answered by a model."""
+    async with asyncio.timeout(30):
+        while (await ask(namespace, host, **headers)).model != model:
+            await asyncio.sleep(0.05)
+
+
 def _current(one: dict[str, Any]) -> dict[str, Any]:
     status: dict[str, Any] = one.get("status") or {}
     return status if status.get("observedGeneration") == one["metadata"]["generation"] else {}
@@ -143,7 +150,9 @@ async def test_testers_reach_the_new_revision_by_header_and_hostname_and_nobody_
         await _apply(namespace, images["v2"].image, **rollout)
         await _until(namespace, lambda one: (_current(one).get("rollout") or {}).get("state") == "Preview")
         await _until(namespace, lambda one: one["status"].get("parents"), "httproute", "iris-preview")
-        await asyncio.sleep(1)  # the gateway tells before its proxies have it
+        # The gateway tells before its proxies have it.
+        await _reached(namespace, namespace.host, images["v2"].header, **{"X-Tester": "yes"})
+        await _reached(namespace, preview, images["v2"].header)
         for _ in range(20):
             assert (await ask(namespace, namespace.host, **{"X-Tester": "yes"})).model == images["v2"].header
             assert (await ask(namespace, preview)).model == images["v2"].header
@@ -235,7 +244,10 @@ async def test_without_a_gateway_callers_of_the_service_lose_no_request(
                 status = (await _until(namespace, _acknowledged))["status"]
                 line = pages.command("traffic.md", "kubectl get mdep iris -o jsonpath='{.status.canary.weight}")
                 assert (await asyncio.to_thread(pages.run, namespace, line)).split() == ["50", "50"], status
-                await asyncio.sleep(3)  # requests of both
+                seen = len(answers)
+                async with asyncio.timeout(60):
+                    while len(answers) < seen + 3 * _RATE:  # of both
+                        await asyncio.sleep(0.05)
                 await _ask_for(namespace, verb)
                 await _until(namespace, lambda one: not _current(one).get("rollout"))
     assert lost(answers) == []
