@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ekiben.api.modeldeployment import ModelDeployment
-from ekiben.objects import hostnames, httproute, users_route
+from ekiben.objects import hostnames, httproute, testers_route, users_route
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.operator.features import lacking
 from ekiben.operator.settings import Settings
@@ -77,5 +77,6 @@ def test_the_table_of_classes_is_the_one_that_is_used() -> None:
         assert said == lacks, name
 
 
-def test_the_preview_route_has_the_name_that_is_told() -> None:
+def test_the_routes_that_come_and_go_have_the_names_that_are_told() -> None:
     assert f"`{httproute.preview_name('iris')}`" in _PAGE
+    assert f"`{testers_route.name_of('iris')}`" in _PAGE

@@ -229,6 +229,52 @@ async def test_a_users_route_is_left_as_it_was_found_and_no_request_is_lost_on_t
     assert after["spec"] == found
 
 
+async def test_testers_reach_a_canary_without_weight_where_a_users_route_leads_and_nobody_else_does(
+    namespace: Namespace, images: dict[str, stage.Packed]
+) -> None:
+    await _fresh(namespace)
+    host = f"front.{namespace.name}.{namespace.cluster.domain}"
+    await asyncio.to_thread(namespace.kubectl, "apply", "-f", "-", body=_own(namespace, host))
+    found = (await asyncio.to_thread(namespace.get, "httproute", "front"))["spec"]
+    traffic, tester = {"httpRoute": "front"}, {"X-Tester": "yes"}
+    await _apply(namespace, images["v1"].image, traffic)
+    await _until(namespace, _serves(images["v1"].image))
+    rollout = {
+        "steps": [{"weight": 0, "duration": "1h"}, {"weight": 50, "duration": "1h"}],
+        "testers": {"header": "X-Tester", "value": "yes"},
+        "analysis": _ANALYSIS,
+        "bake": "0s",
+    }
+    async with outside(namespace, host, _RATE) as load:
+        await _apply(namespace, images["v2"].image, traffic, **rollout)
+        await _until(namespace, lambda one: (_current(one).get("rollout") or {}).get("state") == "Step")
+        [rule] = (await asyncio.to_thread(namespace.get, "httproute", "front"))["spec"]["rules"]
+        assert [one["weight"] for one in rule["backendRefs"]] == [100, 0]
+        assert {**rule, "backendRefs": []} == {**found["rules"][0], "backendRefs": []}
+        beside = await asyncio.to_thread(namespace.get, "httproute", "iris-testers")
+        assert beside["spec"]["hostnames"] == [host]
+        await _reached(namespace, host, images["v2"].header, **tester)
+        for _ in range(20):
+            assert (await ask(namespace, host, **tester)).model == images["v2"].header
+            assert (await ask(namespace, host, **{"X-Tester": "no"})).model == images["v1"].header
+            assert (await ask(namespace, host, "/metrics", **tester)).status == 404  # no rule of the user's leads there
+        assert models(load.answers) == {images["v1"].header}
+        await _ask_for(namespace, "promote")
+        tested = []
+        async with asyncio.timeout(300):
+            while not _serves(images["v2"].image)(await asyncio.to_thread(namespace.get, "mdep", "iris")):
+                tested.append(await ask(namespace, host, **tester))
+        assert {(one.status, one.model) for one in tested} == {(200, images["v2"].header)}
+        after = await _until(namespace, _at_rest, "httproute", "front")
+        assert after["spec"] == found
+    assert lost(load.answers) == []
+    assert load.answers[-1].model == images["v2"].header
+    print(f"{len(load.answers)} requests, and {len(tested)} of testers while their route went")
+    names = await asyncio.to_thread(namespace.kubectl, "get", "httproutes", "-o", "name")
+    assert "front" in names
+    assert "iris-testers" not in names
+
+
 async def test_without_a_gateway_callers_of_the_service_lose_no_request(
     namespace: Namespace, images: dict[str, stage.Packed]
 ) -> None:

@@ -174,6 +174,8 @@ class Invariants:
 
     def _routed(self, told: Told, body: Json) -> None:
         route, name = body["metadata"]["name"], self._world.name
+        if route in (f"{name}-testers", f"{name}-preview"):
+            self._tested(told, body)
         if route not in (name, self._world.front):
             return
         after, before = shares(body), self._shares.get(route, {})
@@ -184,6 +186,12 @@ class Invariants:
             was, now = self._effect(before), self._effect(after)
             if was != now:
                 self._violated(9, f"frozen, and the weights go from {was} to {now}")
+
+    def _tested(self, told: Told, body: Json) -> None:
+        rejected = f"{self._world.name}-{told.plan.status.rejected_revision}"
+        for rule in body["spec"]["rules"]:
+            if any(backend["name"] == rejected for backend in rule["backendRefs"]):
+                self._violated(2, f"{rejected} was rolled back, and {body['metadata']['name']} leads to it")
 
     def _effect(self, weights: dict[str, int]) -> dict[str, int]:
         """Return who gets requests: the Service NAME stands for what it selects."""

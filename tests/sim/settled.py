@@ -96,6 +96,9 @@ def _ways(story: Story, name: str) -> Iterator[str]:
             yield "a route of ekiben's own is left"
     elif own is None or {backend: weight for backend, weight in shares(own).items() if weight} != {name: 100}:
         yield f"the route gives {shares(own) if own else None}"
+    for beside in (f"{world.name}-testers", f"{world.name}-preview"):
+        if world.server.peek(kinds.HTTP_ROUTE, world.namespace, beside) is not None:
+            yield f"the route {beside} is left"
     if front is not None and shares(front) != {world.name: 100}:
         yield f"the user's route was not put back: {shares(front)}"
 
