@@ -6,6 +6,7 @@ from tests.operator.test_activators import of as queue_of
 from tests.operator.traffic_stage import NAME, SPACE, Stage
 
 from ekiben.cluster import kinds
+from ekiben.cluster.errors import ForbiddenError
 from ekiben.objects import wake
 from ekiben.objects.activation import TABLE
 from ekiben.objects.names import child_name, labels, revision_of
@@ -37,10 +38,10 @@ class Sleeper:
         self.starts = True
         self.restart()
 
-    def restart(self):
+    def restart(self, *, installed=True):
         """Another operator, which knows nothing but what it reads."""
         stage = self.stage
-        self.activators = Activators(stage.cluster, WorkQueue(), OWN, "ekiben-activator")
+        self.activators = Activators(stage.cluster, WorkQueue(), OWN, "ekiben-activator" if installed else "")
         self.activators._page = self.asked
         stage.observer._activators = self.activators
         self.applier = Applier(stage.cluster, Rendering(), stage.writes.append, self.activators)
@@ -292,4 +293,45 @@ async def test_without_activators_one_replica_stays_and_says_why():
     await sleeper.looks(20)
     assert sleeper.wanted == 1
     assert sleeper.condition("Asleep") == ("False", "NoActivator")
+    await sleeper.activators.close()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("traffic", [{}, {"provider": "replicaRatio"}, {"httpRoute": "mine"}])
+async def test_where_the_activator_is_taken_away_a_model_wakes_and_nothing_is_left(traffic, allowed, caplog):
+    sleeper = Sleeper(traffic=traffic) if traffic else Sleeper()
+    if "httpRoute" in traffic:
+        sleeper.stage.users_route()
+    await sleeper.looks(6)
+    await asleep(sleeper)
+    for ip in ACTIVATORS:
+        sleeper.stage.server.remove(kinds.POD, OWN, f"a-{ip}")
+    sleeper.stage.server.remove(kinds.CONFIG_MAP, OWN, TABLE)
+    sleeper.check = lambda: None  # until a replica is ready nobody answers
+    sleeper.restart(installed=False)
+    deletes = sleeper.stage.cluster.delete
+
+    async def delete(kind, *where):
+        if kind is kinds.ENDPOINT_SLICE and not allowed:
+            raise ForbiddenError("EndpointSlices may not be deleted")
+        await deletes(kind, *where)
+
+    sleeper.stage.cluster.delete = delete
+    sleeper.starts, sleeper.phase = False, SleepPhase.AWAKE
+    await sleeper.looks(5)
+    assert sleeper.wanted == 1
+    assert sleeper.led(NAME) == set(ACTIVATORS), "pods first"
+    assert sleeper.condition("Asleep") == ("False", "NoActivator")
+    sleeper.starts = True
+    await sleeper.looks(5)
+    assert sleeper.wanted == 1
+    assert sleeper.condition("Asleep") == ("False", "NoActivator")
+    warned = [one for one in caplog.messages if "what led to the activators stays" in one]
+    assert len(warned) == (0 if allowed else 1), "a right that is missing is told once"
+    if allowed:
+        assert sleeper.led(NAME) == sleeper.led("iris-wake") == set()
+        assert sleeper.stage.get(kinds.SERVICE, "iris-wake") is None
+        assert sleeper.condition("Available") == ("True", "Serving")
+    if not traffic:
+        assert sleeper.stage.backends(NAME) == {f"iris-{sleeper.revision}": 100}
     await sleeper.activators.close()

@@ -27,8 +27,8 @@ async def _never(*_):
 class Followed(Sleeper):
     """One that falls asleep by what its pods were seen to do, which is nothing."""
 
-    def restart(self):
-        super().restart()
+    def restart(self, **options):
+        super().restart(**options)
         self.scalers = Scalers(Counting(), WorkQueue(), Metrics(), holding=self.activators)
 
     async def look(self):

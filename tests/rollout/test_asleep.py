@@ -24,13 +24,16 @@ class Sleeper(World):
     wake: bool = False
     in_path: bool = False
     known: bool = False
+    left: bool = False
     trace: list = None
 
     def observe(self):
         seen = super().observe()
         route = replace(seen.route, asleep=self.wake) if seen.route else None
         activator = Activator(self.able and self.known, self.in_path, self.holding, self.waiting)
-        return replace(seen, route=route, sleep=self.sleep, activator=activator if self.installed else None)
+        return replace(
+            seen, route=route, sleep=self.sleep, activator=activator if self.installed else None, left=self.left
+        )
 
     def _asked(self):
         return (*super()._asked(), self.wake)
@@ -44,7 +47,8 @@ class Sleeper(World):
                 self.in_path = action.in_path
             case p.LeaveActivation():
                 assert not self.wake
-                self.known = self.in_path = False
+                self.note("left") if self.left else None
+                self.known = self.in_path = self.left = False
             case p.SetWeights():
                 self.note(f"wake {action.wake}") if self.wake != action.wake else None
                 if not action.wake and self.wake:
@@ -288,3 +292,70 @@ def test_where_nothing_sleeps_to_wake_is_refused_with_the_reason(world, change, 
     assert (outcome, world.deployed[A].wanted) == ("Refused", before)
     assert why in message
     assert asleep_module.woken_at(world.status) is None
+
+
+@pytest.fixture
+def abandoned(world):
+    """A model that sleeps, and whose activators are taken away; the operator begins anew."""
+    asleep(world)
+    world.installed, world.left = False, True
+    world.sleep = "awake"
+    return world
+
+
+@pytest.mark.parametrize("phase", ["awake", "asleep", "waking"])
+@pytest.mark.parametrize("frozen", ["", "until Monday"])
+def test_without_activators_a_model_that_sleeps_wakes_and_then_nothing_leads_to_them(abandoned, phase, frozen):
+    abandoned.frozen = frozen
+    abandoned.sleep, abandoned.deployed[A].startable = phase, False
+    abandoned.run(5)
+    assert abandoned.traced() == [f"{A} 1"], "pods first"
+    assert abandoned.condition("Asleep") == ("False", "NoActivator")
+    assert abandoned.condition("Available") == ("False", "NoReplicaReady")
+    abandoned.deployed[A].startable = True
+    abandoned.run(3)
+    abandoned.sleep = "awake"
+    abandoned.run(5)
+    assert abandoned.traced() == ["wake False", "left"]
+    assert abandoned.condition("Available") == ("True", "Serving")
+    assert abandoned.condition("Asleep") == ("False", "NoActivator")
+    writes = abandoned.writes
+    abandoned.sleep = "asleep"
+    abandoned.run(20)
+    assert (abandoned.writes, abandoned.deployed[A].wanted) == (writes, 1)
+
+
+def test_a_model_that_cannot_wake_without_activators_says_what_its_pods_say(abandoned):
+    abandoned.trouble(A, waiting_reason="ImagePullBackOff", waiting_message="not found")
+    abandoned.run(5)
+    assert abandoned.condition("Healthy") == ("False", "CannotWake")
+    assert abandoned.wake, "as long as no pod is ready nothing else answers either"
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_a_gateway_that_says_nothing_keeps_no_activators_behind_the_service(abandoned, least):
+    """Half of those who call the Service would meet nobody."""
+    abandoned.apply(scaling={"minReplicas": least, "metrics": [{"type": "concurrency"}]})
+    abandoned.gateway_answers = False
+    abandoned.run(10)
+    assert abandoned.traced() == [f"{A} 1", "wake False", "left"]
+
+
+@pytest.mark.parametrize("traffic", [{"provider": "replicaRatio"}, {"httpRoute": "mine"}])
+def test_who_comes_by_the_service_alone_is_led_back_by_it(traffic):
+    world = Sleeper({**SPEC, "traffic": traffic})
+    world.run(10)
+    asleep(world)
+    world.installed, world.left, world.deployed[A].startable = False, True, False
+    world.run(5)
+    world.deployed[A].startable = True
+    world.run(5)
+    assert [one for one in world.traced() if one in (f"{A} 1", "left")] == [f"{A} 1", "left"]
+
+
+def test_a_rollout_that_begins_then_goes_its_way(abandoned):
+    abandoned.apply(image=f"r/iris:{B}")
+    abandoned.run(30)
+    assert not abandoned.left
+    assert abandoned.weights[B] > 0
+    assert abandoned.deployed[A].ready >= 1

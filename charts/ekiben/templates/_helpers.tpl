@@ -92,12 +92,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [list, watch]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [list, watch]
+  # Those that led a sleeping model's Services to an activator which is not installed any more.
+  verbs: [list, watch, delete]
 {{- if .Values.activator.enabled }}
 # The slices that lead the Services of a sleeping model to the activators.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, create, patch, delete]
+  verbs: [get, create, patch]
 {{- end }}
 # The annotation that freezes a namespace.
 - apiGroups: [""]

@@ -155,6 +155,7 @@ def observation(
         total=load.total,
         sleep=load.sleep.phase.value,
         activator=activation.observed(world),
+        left=activation.left(world),
         scaling_problem=world.keda_problem,
         url=world.url,
         selector={revision: names.selector_text(name, revision) for revision in world.deployments},

@@ -41,15 +41,18 @@ def known(observation: Observation) -> Observation:
     """Return the observation with what is there put above what nobody has measured yet.
 
     An operator that has just started takes every model to be awake. One whose requests lead to the activators, and that
-    has no pod, sleeps or wakes: it is neither woken nor taken for broken.
+    has no pod, sleeps or wakes: it is neither woken nor taken for broken. Without activators nothing may sleep.
     """
     route, stable = observation.route, observation.resource.status.stable
+    if observation.activator is None and observation.sleep == "asleep":
+        there = observation.revisions.get(stable.revision) if stable is not None else None
+        return replace(observation, sleep="awake" if there is not None and there.ready > 0 else "waking")
     if observation.sleep != "awake" or stable is None or route is None or not route.asleep:
         return observation
     revision = observation.revisions.get(stable.revision)
     if revision is None or revision.ready > 0:
         return observation
-    wanted = revision.wanted > 0 or not observation.resource.spec.scaling.sleeps
+    wanted = revision.wanted > 0 or observation.activator is None or not observation.resource.spec.scaling.sleeps
     asked = observation.activator is not None and observation.activator.waiting
     running = observation.resource.status.rollout is not None
     return replace(observation, sleep="waking" if wanted or asked or running else "asleep")
@@ -82,10 +85,10 @@ def write(draft: Draft) -> None:
     """Bring the activators into the path or out of it, and the pods of a model that sleeps to 0."""
     stable, activator = draft.status.stable, draft.observation.activator
     sleeps = draft.observation.resource.spec.scaling.sleeps
-    if stable is None or (activator is None and not sleeps):
+    if stable is None or (activator is None and not sleeps and not draft.observation.left):
         return
     held = _by_activator(draft)
-    if not sleeps and not held and not _still_in_path(draft):
+    if (not sleeps or draft.observation.left) and not held and not _still_in_path(draft):
         draft.act(LeaveActivation())
         return
     draft.actions[:] = [replace(one, wake=held) if isinstance(one, SetWeights) else one for one in draft.actions]
@@ -161,9 +164,9 @@ def _by_activator(draft: Draft) -> bool:
     """Whether the route should lead to the activators."""
     observation, stable, activator = draft.observation, draft.status.stable, draft.observation.activator
     now = observation.route is not None and observation.route.asleep
-    if stable is None or activator is None:
+    if stable is None:
         return False
-    if _falls_asleep(draft) or observation.sleep == "waking":
+    if activator is not None and (_falls_asleep(draft) or observation.sleep == "waking"):
         # Where they already lead there they stay: without pods nothing else could hold the requests.
         return activator.able or now
     return now and draft.ready(stable.revision) == 0
@@ -189,13 +192,20 @@ def _led(draft: Draft) -> bool:
 def _still_in_path(draft: Draft) -> bool:
     """Whether the activators stay behind the Service NAME although the route should lead to the pods."""
     activator, route, stable = draft.observation.activator, draft.observation.route, draft.status.stable
+    if activator is None and stable is not None:
+        # Those that are gone are in the way of whom the Service NAME leads to them, whatever the gateway says.
+        turned = _by_name(draft) or route is None or not route.asleep
+        return draft.observation.left and not (turned and draft.ready(stable.revision) > 0)
     if activator is None or not (activator.in_path or activator.led) or stable is None:
         return False
-    traffic = draft.observation.resource.spec.traffic
-    by_name = draft.by_replicas or traffic.http_route is not None
     # Where callers come by the Service NAME alone, there is no other way that has to turn first.
-    turned = by_name or (route is not None and not route.asleep and route.acknowledged)
+    turned = _by_name(draft) or (route is not None and not route.asleep and route.acknowledged)
     return not turned or draft.ready(stable.revision) == 0 or activator.holding
+
+
+def _by_name(draft: Draft) -> bool:
+    """Whether callers come by the Service NAME alone."""
+    return draft.by_replicas or draft.observation.resource.spec.traffic.http_route is not None
 
 
 def _keeps(action: Action, revision: str) -> bool:

@@ -211,6 +211,8 @@ class Observation:
     """At minReplicas 0: whether the stable revision is to have pods, and has some."""
     activator: Activator | None = None
     """None where none is installed."""
+    left: bool = False
+    """None is installed any more, and a Service or EndpointSlices that lead to some are there still."""
     url: str | None = None
     selector: Mapping[str, str] = field(default_factory=dict)
     """Revision name -> label selector of its pods, for the /scale subresource."""

@@ -97,6 +97,12 @@ class Activators:
         if not problem:
             del self._problems[key]
 
+    def cannot_leave(self, key: Key, problem: str) -> None:
+        """Tell once why what leads to activators that are not there any more cannot be taken away."""
+        if problem != self._problems.get(key):
+            _log.warning("%s/%s: what led to the activators stays in the way of its requests: %s", *key, problem)
+        self._problems[key] = problem
+
     async def forget(self, key: Key) -> None:
         """A model is gone.
 

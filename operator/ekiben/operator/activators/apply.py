@@ -42,6 +42,11 @@ def observed(world: World) -> Activator | None:
     )
 
 
+def left(world: World) -> bool:
+    """Return whether something leads to activators although none is installed."""
+    return world.activation is None and (bool(world.wake_slices) or wake_name(world.name) in world.services)
+
+
 async def ensure(writer: Writer, activators: Activators, world: World, action: EnsureActivation) -> None:
     """Have the activators know the model, and its Services lead to them.
 
@@ -92,9 +97,20 @@ async def _ensure(writer: Writer, activators: Activators, world: World, action: 
 async def leave(writer: Writer, activators: Activators, world: World) -> None:
     """Have nothing lead to the activators any more, and then have them forget the model.
 
+    Where none is installed, a right that is missing holds nothing else up.
+
     Raises:
-        ClusterError: the API server was not reached, or refuses.
+        ClusterError: the API server was not reached, or refuses although some are installed.
     """
+    try:
+        await _leave(writer, activators, world)
+    except ForbiddenError as error:
+        if world.activation is not None:
+            raise
+        activators.cannot_leave(Key(world.resource.metadata.namespace, world.name), error.message)
+
+
+async def _leave(writer: Writer, activators: Activators, world: World) -> None:
     for key in list(world.wake_slices):
         await writer.delete(world, kinds.ENDPOINT_SLICE, world.wake_slices.pop(key))
     await writer.delete(world, kinds.SERVICE, world.services.pop(wake_name(world.name), None))
