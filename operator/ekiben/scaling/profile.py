@@ -39,13 +39,16 @@ class Profile:
 
 
 def profile(config: Config, state: State, now: float) -> Profile | None:
-    """Return what a revision was seen to carry; None where nothing was seen in the stable window."""
+    """Return what a revision was seen to carry; None where nothing was seen in the stable window.
+
+    Ready pods that could not be read are taken to carry what the others do: less would be too little for a rollout.
+    """
     seen = state.seen
     stable = seen.mean(now, config.stable_window)
     if stable is None:
         return None
-    arrived = max(stable.arrived, seen.proven(now, config.panic_window))
-    return Profile(arrived, seen.trend(now, COARSE), state.learned)
+    arrived = max(stable.whole, seen.proven(now, config.panic_window, whole=True))
+    return Profile(arrived, seen.trend(now, COARSE, whole=True), state.learned)
 
 
 def together(stable: Profile, canary: Profile | None) -> Profile:

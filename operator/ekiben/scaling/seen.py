@@ -33,24 +33,26 @@ class Seen:
         """Return the average over the last `span` seconds; None without a look in them."""
         return (self.fine if span <= FINE else self.coarse).mean(now, span)
 
-    def trend(self, now: float, span: float) -> Trend | None:
+    def trend(self, now: float, span: float, *, whole: bool = False) -> Trend | None:
         """Return where the requests a second are going, by the last `span` seconds; None with too few looks."""
         window = self.fine if span < FINE / 4 else self.coarse
-        points = window.points(now, span)
+        points = window.points(now, span, whole=whole)
         if not points:
             return None
         return fit(points, noise=sum(arrived for _, arrived in points) / len(points) / window.width)
 
-    def proven(self, now: float, panic_window: float) -> float:
+    def proven(self, now: float, panic_window: float, *, whole: bool = False) -> float:
         """Return the requests a second that the last seconds prove: the highest of several lower bounds.
 
-        Each is the arrivals of some seconds less three standard errors of a Poisson count.
+        Each is the arrivals of some seconds less three standard errors of a Poisson count. With `whole` pods that
+        nobody has seen are taken to have had what the others had.
         """
-        return max(self._bounds(now, panic_window), default=0.0)
+        return max(self._bounds(now, panic_window, whole=whole), default=0.0)
 
-    def _bounds(self, now: float, panic_window: float) -> Iterator[float]:
+    def _bounds(self, now: float, panic_window: float, *, whole: bool) -> Iterator[float]:
         for span in (*_SPANS, panic_window):
             traffic = self.mean(now, span)
             if traffic is not None:
                 came = traffic.arrived * traffic.seconds
-                yield max(0.0, came - _CHANCE * sqrt(came)) / traffic.seconds
+                times = traffic.whole / traffic.arrived if whole and came > 0 else 1.0
+                yield times * max(0.0, came - _CHANCE * sqrt(came)) / traffic.seconds

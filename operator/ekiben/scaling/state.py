@@ -54,7 +54,11 @@ class State:
 
     def to_json(self) -> str:
         """Return the state as text; floats are exact."""
-        return json.dumps({"version": VERSION, **asdict(self)}, separators=(",", ":"))
+        data = asdict(self)
+        for window in data["seen"].values():
+            # By place, not by name: there are up to 120 of them.
+            window["buckets"] = [list(bucket.values()) for bucket in window["buckets"]]
+        return json.dumps({"version": VERSION, **data}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -124,7 +128,7 @@ def _versioned(text: str) -> dict[str, Any]:
 
 
 def _window(data: dict[str, Any]) -> Window:
-    return Window(data["width"], data["span"], tuple(Bucket(**bucket) for bucket in data["buckets"]))
+    return Window(data["width"], data["span"], tuple(Bucket(*bucket) for bucket in data["buckets"]))
 
 
 def _learned(data: dict[str, Any]) -> Learned:

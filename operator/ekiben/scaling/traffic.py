@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from .sample import Sample
 
+_MOST_TIMES = 4.0
+"""What a few pods were seen to carry is at most so many times taken to be the load of all."""
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -20,6 +23,14 @@ class Traffic:
     """Requests that wait for a pod, in its queue or in the activator."""
     missing: float
     """Pods that may carry load that nobody has seen."""
+    unseen: float = 0.0
+    """Requests a second that ready pods without a reading had, if they had what the others had on average."""
+
+    @property
+    def whole(self) -> float:
+        """Requests a second, those besides that nobody has seen: what a rollout goes by, which must not meet too few
+        pods. The scaler itself adds none for what may be nothing."""
+        return self.arrived + self.unseen
 
 
 def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Traffic:
@@ -35,6 +46,8 @@ def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Tr
         exact: the limit is known of each pod; where it was only learned, pods are taken together.
     """
     readings = [pod.reading for pod in sample.pods if pod.reading is not None]
+    came = sum(reading.arrived for reading in readings)
+    arrived = sample.arrived + max(0.0, came - sample.forwarded)
     unread = sum(pod.reading is None and (pod.ready or pod.started_in is not None) for pod in sample.pods)
     in_flight = [reading.in_flight for reading in readings]
     serving = together = sum(in_flight)
@@ -42,8 +55,17 @@ def traffic_of(sample: Sample, limit: float | None, *, exact: bool = True) -> Tr
         serving = sum(min(each, limit) for each in in_flight) if exact else min(together, limit * len(in_flight))
     return Traffic(
         seconds=sample.seconds,
-        arrived=sample.arrived + max(0.0, sum(reading.arrived for reading in readings) - sample.forwarded),
+        arrived=arrived,
         serving=serving,
         waiting=sample.waiting + together - serving,
         missing=float(unread + (not sample.known)),
+        unseen=sample.arrived + max(0.0, came + _unseen(sample) - sample.forwarded) - arrived,
     )
+
+
+def _unseen(sample: Sample) -> float:
+    """Return the requests a second of ready pods without a reading, by those with one; 0 where there are none."""
+    seen = [pod.reading.arrived for pod in sample.pods if pod.ready and pod.reading is not None]
+    if not seen:
+        return 0.0
+    return min(sample.ready / len(seen), _MOST_TIMES) * sum(seen) - sum(seen)

@@ -25,6 +25,8 @@ class Bucket:
     waiting: float = 0.0
     missing: float = 0.0
     """Pods without a reading, times seconds."""
+    unseen: float = 0.0
+    """Requests that these had, if they had what the others had."""
 
     def plus(self, traffic: Traffic) -> Bucket:
         """Return the sums with one look more."""
@@ -36,6 +38,7 @@ class Bucket:
             round(self.serving + traffic.serving * seconds, _DIGITS),
             round(self.waiting + traffic.waiting * seconds, _DIGITS),
             round(self.missing + traffic.missing * seconds, _DIGITS),
+            round(self.unseen + traffic.unseen * seconds, _DIGITS),
         )
 
 
@@ -69,7 +72,7 @@ class Window:
         Time without any look is left out, it does not count as time without load.
         """
         oldest = floor(now / self.width) - self._count(span)
-        seconds = arrived = serving = waiting = missing = 0.0
+        seconds = arrived = serving = waiting = missing = unseen = 0.0
         for bucket in reversed(self.buckets):
             if bucket.index <= oldest:
                 break
@@ -78,17 +81,19 @@ class Window:
             serving += bucket.serving
             waiting += bucket.waiting
             missing += bucket.missing
+            unseen += bucket.unseen
         if seconds <= 0:
             return None
-        return Traffic(seconds, arrived / seconds, serving / seconds, waiting / seconds, missing / seconds)
+        sums = (arrived, serving, waiting, missing, unseen)
+        return Traffic(seconds, *(one / seconds for one in sums))
 
-    def points(self, now: float, span: float) -> list[tuple[float, float]]:
+    def points(self, now: float, span: float, *, whole: bool = False) -> list[tuple[float, float]]:
         """Return (middle of a bucket, requests a second in it) over the last `span` seconds, oldest first.
 
-        A bucket that is not half full would be little more than chance.
+        A bucket that is not half full would be little more than chance. `whole` adds what nobody has seen.
         """
         return [
-            ((bucket.index + 0.5) * self.width, bucket.arrived / bucket.seconds)
+            ((bucket.index + 0.5) * self.width, (bucket.arrived + (bucket.unseen if whole else 0.0)) / bucket.seconds)
             for bucket in self.buckets
             if bucket.seconds >= self.width / 2 and (bucket.index + 0.5) * self.width > now - span
         ]
