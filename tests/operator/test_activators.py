@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -252,6 +253,41 @@ async def test_an_operator_without_the_rights_has_no_activator_and_goes_on(stage
 
     monkeypatch.setattr(stage.activators.table, "read", refuse)
     assert (await stage.read()).activation is None
+
+
+async def test_a_right_that_is_missing_is_told_once_and_so_is_its_end(stage, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("ekiben.operator.activators.activators._TICK", 0.0)
+    lists, looks, refusal = stage.cluster.list, 0, "pods is forbidden"
+
+    async def refuse(kind, *where):
+        nonlocal looks
+        if refusal and where[0] == OWN:
+            looks += 1
+            raise ForbiddenError(refusal, 403)
+        return await lists(kind, *where)
+
+    async def until(condition):
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(stage.cluster, "list", refuse)
+    asking = asyncio.create_task(stage.activators.run())
+    assert await stage.activators.follow(KEY, "u", sleeps=True) is None
+    await until(lambda: looks > 5)
+    refusal = "pods is forbidden for another reason"
+    await until(lambda: looks > 10)
+    refusal = ""
+    await until(lambda: "It is possible again to look at the activators" in caplog.messages)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    told = [one for one in caplog.messages if "to look at the activators" in one]
+    assert told == [
+        "It is not possible to look at the activators: pods is forbidden",
+        "It is not possible to look at the activators: pods is forbidden for another reason",
+        "It is possible again to look at the activators",
+    ]
 
 
 def test_an_activator_that_only_starts_or_crashes_keeps_nobody_from_sleeping():

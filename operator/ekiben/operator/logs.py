@@ -99,3 +99,25 @@ def configure(form: Literal["json", "text"], level: str) -> None:
     logging.getLogger("kopf").setLevel(max(root.level, logging.WARNING) if level != "debug" else logging.DEBUG)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+class Complaint:
+    """A problem that is met again and again: told when it begins or changes, and when it is over."""
+
+    def __init__(self, log: logging.Logger, about: str) -> None:
+        """Prepare; `about` is what cannot be done, such as "to look at the activators"."""
+        self._log = log
+        self._about = about
+        self._told = ""
+
+    def met(self, problem: str) -> None:
+        """Tell a problem unless it is the one that was told last."""
+        if problem != self._told:
+            self._log.warning("It is not possible %s: %s", self._about, problem)
+        self._told = problem
+
+    def over(self) -> None:
+        """Tell that there is none any more, where there was one."""
+        if self._told:
+            self._log.info("It is possible again %s", self._about)
+        self._told = ""

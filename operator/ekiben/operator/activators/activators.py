@@ -17,6 +17,7 @@ from ekiben.objects.activation import key_of
 from ekiben.signals.counters import MetricsError
 from ekiben.signals.http import Asker
 
+from ..logs import Complaint
 from ..queue import Key, WorkQueue
 from ..scale.held import Held
 from .seen import NAME_LABEL, Activation, Seen, activation, addresses, page_from
@@ -59,6 +60,7 @@ class Activators:
         self._problems: dict[Key, str] = {}
         self._taken: float | None = None
         """When one of them was last seen to take requests."""
+        self._complaint = Complaint(_log, "to look at the activators")
         self._read = asyncio.Lock()
         self._begun = False
 
@@ -74,7 +76,7 @@ class Activators:
         try:
             await self._begin()
         except ForbiddenError as error:
-            _log.warning("The activators' table may not be read: %s", error.message)
+            self._complaint.met(error.message)
             return None
         if not self.installed or not (sleeps or self.table.port(*key, uid)):
             self._uids.pop(key, None)
@@ -128,8 +130,9 @@ class Activators:
                         await self.table.read()
                     await self.look()
                     ticks += 1
+                    self._complaint.over()
             except ClusterError as error:
-                _log.warning("The activators cannot be looked at: %s", error.message)
+                self._complaint.met(error.message)
             except Exception:  # noqa: BLE001 - a defect met here must not end the operator
                 _log.exception("A defect of ekiben: one look at the activators is lost")
             await asyncio.sleep(max(0.0, started + _TICK - asyncio.get_running_loop().time()))
