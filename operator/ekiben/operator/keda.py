@@ -10,12 +10,14 @@ from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.scaling import Writer
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
+from ekiben.cluster.errors import NotFoundError
 from ekiben.objects import names, scaled_object
 from ekiben.objects.meta import is_owned
 
 from .world import Json
 
-_ASK_AGAIN = 300.0
+_ASK_AGAIN = {True: 300.0, False: 30.0}
+"""Seconds that an answer holds: KEDA comes later than what waits for it more often than it goes."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,22 @@ class Keda:
             ClusterError: they could not be read.
         """
         installed = bool(self._triggers) and await self._is_installed()
+        items: list[Json] = []
+        if installed:
+            meta = resource.metadata
+            labels = f"{names.RESOURCE_LABEL}={meta.name}"
+            try:
+                items = await self._cluster.list(kinds.SCALED_OBJECT, meta.namespace, labels)
+            except NotFoundError:  # it was uninstalled meanwhile, which is no reason to leave resources alone
+                installed, self._installed = False, (False, time.monotonic())
         problem = ""
         if resource.spec.writer is Writer.KEDA:
             problem = scaled_object.refused(resource, self._triggers, installed=installed)
-        if not installed:
-            return Found(problem=problem)
-        meta = resource.metadata
-        labels = f"{names.RESOURCE_LABEL}={meta.name}"
-        items = await self._cluster.list(kinds.SCALED_OBJECT, meta.namespace, labels)
         return Found(tuple(item for item in items if is_owned(item, resource)), problem)
 
     async def _is_installed(self) -> bool:
         now = time.monotonic()
-        if self._installed is None or now - self._installed[1] > _ASK_AGAIN:
+        if self._installed is None or now - self._installed[1] > _ASK_AGAIN[self._installed[0]]:
             self._installed = (await self._cluster.serves(kinds.SCALED_OBJECT), now)
         return self._installed[0]
 

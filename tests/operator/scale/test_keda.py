@@ -4,6 +4,7 @@ import pytest
 from tests.operator.conftest import KEY, World
 
 from ekiben.cluster import kinds
+from ekiben.cluster.errors import NotFoundError
 from ekiben.operator.gateways import Gateways
 from ekiben.operator.observe import Observer
 
@@ -119,3 +120,23 @@ async def test_what_is_not_allowed_any_more_ends():
     assert world.condition("ScalingActive")["reason"] == "NotPossible"
     [deployment] = world.of("Deployment")
     assert deployment["spec"]["replicas"] == 2
+
+
+async def test_where_keda_is_uninstalled_replicas_stay_and_it_is_told():
+    world = KedaWorld("cron")
+    world.apply(scaling=KEDA)
+    await world.settle()
+    [scaled] = world.of("ScaledObject")
+    world.cluster.drop(kinds.SCALED_OBJECT, "shop", scaled["metadata"]["name"])
+    lists = world.cluster.list
+
+    async def gone(kind, *where):
+        if kind is kinds.SCALED_OBJECT:
+            raise NotFoundError("there is no such kind", 404)
+        return await lists(kind, *where)
+
+    world.cluster.list = gone
+    await world.settle()
+    assert world.condition("ScalingActive")["reason"] == "NotPossible"
+    assert "KEDA is not installed here" in world.condition("ScalingActive")["message"]
+    assert [item["spec"]["replicas"] for item in world.of("Deployment")] == [2]
