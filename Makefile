@@ -88,6 +88,26 @@ e2e: install  ## Real bentos on the local cluster: promote, roll back, crash, re
 e2e-full: install  ## The same, with the slow ones.
 	$(BIN)/python -m pytest tests/e2e --durations 0 --quiet
 
+.PHONY: bench-analysis
+bench-analysis: install  ## False rollbacks and time to detect beside Argo Rollouts, Flagger, Kayenta and the oracle: 5 min.
+	$(BIN)/python -m bench.analysis
+
+.PHONY: bench-scaling
+bench-scaling: install  ## Lost and slow requests, and their cost, beside the HPA's algorithm and Knative's: 3 min.
+	$(BIN)/python -m bench.scaling
+
+.PHONY: bench-verdicts
+bench-verdicts: install  ## On the local cluster: how soon bad canaries are rolled back, and that healthy ones are promoted.
+	$(BIN)/python -m bench.verdicts
+
+.PHONY: bench-switches
+bench-switches: install  ## On the local cluster: 20 promotions and 20 aborts under load, and what was lost: 12 min.
+	$(BIN)/python -m bench.switches
+
+.PHONY: bench-elastic
+bench-elastic: install  ## On the local cluster: a tenfold step beside a CPU HPA's, sleep under load, a canary under more load.
+	$(BIN)/python -m bench.elastic
+
 .PHONY: bench-cluster
 bench-cluster: install  ## How long the local cluster takes to start, and what it holds.
 	$(BIN)/python -m bench.cluster

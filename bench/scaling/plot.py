@@ -40,7 +40,7 @@ def draw(file: Path, results: Sequence[tuple[Case, Outcome]]) -> None:
             _bad(parts[below], span, found)
         _bars(parts["e"], results, "Lost or slow requests, % (held-out loads)", _share)
         _bars(parts["f"], results, "Cost, thousands of replica-seconds", _cost)
-        parts["a"].legend(loc="upper left", frameon=False, bbox_to_anchor=(0.0, 0.98))
+        parts["a"].legend(loc="upper right", frameon=False)
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=110)
         plt.close(figure)
