@@ -1,5 +1,9 @@
 """Turns that made-up histories found to go wrong; each says what users would see."""
 
+from typing import Any
+
+import pytest
+from tests.rollout.test_load import loaded
 from tests.rollout.world import World, serving
 
 from ekiben.api.status import Status
@@ -111,3 +115,52 @@ def test_what_is_left_of_a_revision_stays_while_the_route_names_it() -> None:
     assert DeleteRevision("v0") not in plan.actions
     one.tick()
     assert DeleteRevision("v0") in one.reconcile().actions
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {"strategy": "shadow", "shadow": {"percent": 100, "duration": "1h"}},
+        {"testers": {"header": "X-Tester", "value": "yes"}, "steps": [{"weight": 0, "duration": "1h"}]},
+    ],
+)
+def test_a_canary_without_requests_leaves_its_pods_to_a_load_that_needs_all_of_them(rollout: dict[str, Any]) -> None:
+    one = loaded(8, most=4)
+    base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
+    one.apply(f"{_V}2", rollout={**base, **rollout})
+    one.run(8)
+    assert one.deployed["v2"].ready > 0
+    one.load = 16
+    one.run(5)
+    assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == (4, 0)
+    assert one.condition("Progressing") == ("True", "NoRoom")
+    assert (one.weights, one.mirror) == ({"v1": 100, "v2": 0}, None)
+    one.load = 4
+    one.run(20)
+    assert one.deployed["v2"].ready > 0
+    assert one.condition("Progressing")[1] != "NoRoom"
+
+
+def test_a_recreated_revision_begins_with_no_more_replicas_than_are_allowed_now() -> None:
+    one = loaded(20)
+    one.measures = False
+    one.apply(
+        f"{_V}2", rollout={"strategy": "recreate", "bake": "5s"}, scaling={**one.spec["scaling"], "maxReplicas": 3}
+    )
+    one.run(15)
+    assert one.weights == {"v2": 100}
+    assert max(replicas for name, replicas in one.ups if name == "v2") == 3
+
+
+def test_a_fixed_count_waits_until_kedas_own_autoscaler_has_let_go() -> None:
+    triggers = {"triggers": [{"type": "cron"}]}
+    one = serving(scaling={"minReplicas": 1, "maxReplicas": 5, "keda": triggers})
+    bounds, one.deployed["v1"].wanted = one.deployed["v1"].scaled_object, 4
+    assert bounds is not None
+    one.deployed["v1"].handing_over = (bounds, one.now + 3)
+    one.apply(scaling={"replicas": 2})
+    one.run(2)
+    assert (one.deployed["v1"].wanted, one.deployed["v1"].scaled_object) == (4, None)
+    one.deployed["v1"].handing_over = None
+    one.run(2)
+    assert one.deployed["v1"].wanted == 2

@@ -14,6 +14,7 @@ from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
 from ekiben.rollout import times
+from ekiben.rollout.capacity import Owner
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
     Autoscaler,
@@ -46,9 +47,17 @@ class Deployed:
     wanted: int
     ready: int = 0
     autoscaler: Autoscaler | None = None
+    scaled_object: Autoscaler | None = None
+    handing_over: tuple[Autoscaler, float] | None = None
+    """The bounds of KEDA's own autoscaler, whose ScaledObject is gone, and when it goes too."""
     budget: bool = False
     trouble: Pod | None = None
     startable: bool = True
+
+    @property
+    def bounds(self) -> Autoscaler | None:
+        """Within which somebody else than ekiben moves the replicas; None where nobody does."""
+        return self.autoscaler or self.scaled_object or (self.handing_over[0] if self.handing_over else None)
 
 
 @dataclass
@@ -110,6 +119,8 @@ class World:
                 ready=min(one.ready, one.wanted),
                 existing=max(one.ready, one.wanted),
                 autoscaler=one.autoscaler,
+                scaled_object=one.scaled_object,
+                handing_over=one.handing_over is not None,
                 budget=one.budget,
                 pods=(one.trouble,) if one.trouble and one.wanted else (),
             )
@@ -215,11 +226,8 @@ class World:
                 one = self.deployed[name]
                 self._check_scale(name, replicas)
                 one.wanted = replicas
-            case p.EnsureAutoscaler(name, least, most):
-                assert 1 <= least <= most
-                self.deployed[name].autoscaler = Autoscaler(least, most)
-            case p.DeleteAutoscaler(name):
-                self.deployed[name].autoscaler = None
+            case p.EnsureAutoscaler() | p.DeleteAutoscaler() | p.EnsureScaledObject() | p.DeleteScaledObject():
+                self._own(action)
             case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
                 self.deployed[name].budget = isinstance(action, p.EnsureDisruptionBudget)
             case p.DeleteRevision(name):
@@ -231,6 +239,20 @@ class World:
                 self._route(action)
         if before != (repr(self.deployed), self._asked(), self.stable_service):
             self.writes += 1
+
+    def _own(self, action: Owner) -> None:
+        one = self.deployed[action.revision]
+        match action:
+            case p.EnsureAutoscaler(_, least, most):
+                assert 1 <= least <= most
+                one.autoscaler = Autoscaler(least, most)
+            case p.EnsureScaledObject(_, least, most):
+                assert 1 <= least <= most
+                one.scaled_object = Autoscaler(least, most)
+            case p.DeleteAutoscaler():
+                one.autoscaler = None
+            case p.DeleteScaledObject():
+                one.scaled_object = None
 
     def _route(self, action: p.SetWeights | p.EnsureStableService) -> None:
         match action:

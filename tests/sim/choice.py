@@ -49,6 +49,9 @@ _NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip",
 RELEASED = 0.35
 """How often, where something holds everything up, that ends."""
 
+_OF_SO_MANY = 5
+"""One of so many histories is about scaling too; no divisor of the number of aims, so that each aim comes with it."""
+
 AIMED = 0.5
 """How often, in the state that a history aims at, its turn is made."""
 _STRATEGIES = {"Step": "canary", "Promoting": "canary", "Preview": "blueGreen", "Shadow": "shadow"} | dict.fromkeys(
@@ -115,6 +118,11 @@ def served(seed: int) -> float:
 def slow(seed: int) -> float:
     """Return how often a history begins with pods that do not come up yet, so that there is time to do something."""
     return 0.8 if aim(seed)[0] == "First" else 0.15
+
+
+def scales(seed: int) -> bool:
+    """Whether replicas of a history follow a load, and its model may sleep."""
+    return seed % _OF_SO_MANY == _OF_SO_MANY - 2
 
 
 def aimed(seed: int, state: str, rng: Random) -> str | None:

@@ -18,9 +18,11 @@ from ekiben.api.status import Status
 from ekiben.operator.apply import split
 from ekiben.rollout import plan as p
 from ekiben.rollout.decide import decide
-from ekiben.rollout.observation import Autoscaler, Observation
+from ekiben.rollout.observation import Observation
 from ekiben.rollout.plan import Plan
 
+from . import owners, scaled
+from .load import Load
 from .looks import Looks, state_of
 
 Json = dict[str, Any]
@@ -52,6 +54,10 @@ class World(plain.World):
         """What looks see instead of the present."""
         self.next_look: float | None = None
         self.tell: Callable[[str], None] | None = None
+        self.load: Load | None = None
+        """What replicas follow; without it an autoscaler only keeps its minimum, and nothing sleeps."""
+        self.wake = False
+        """The route leads to the activators."""
         self._read: tuple[int, str, ModelDeployment] | None = None
 
     def resource(self) -> ModelDeployment:
@@ -61,7 +67,8 @@ class World(plain.World):
 
     def observe(self) -> Observation:
         if self.older is None:
-            return super().observe()
+            seen = super().observe()
+            return seen if self.load is None else self.load.told(self, seen)
         self.seen_ready = {name: one.ready for name, one in self.older.revisions.items()}
         return self.older
 
@@ -87,9 +94,18 @@ class World(plain.World):
             self._write_status(seen, plan)
             self._do(endings)
             self.check()
-        except (Died, ConflictError):
+            if self.load is not None and self.older is None:
+                scaled.looked(self, seen, plan)
+        except Died:
+            self.next_look = self.now + 0.1
+            if self.load is not None:
+                self.load.forget()
+        except ConflictError:
             self.next_look = self.now + 0.1
         return plan
+
+    def _asked(self) -> tuple[object, ...]:
+        return super()._asked() if self.load is None else (*super()._asked(), self.wake)
 
     def _say(self, text: str) -> None:
         if self.tell is not None:
@@ -131,17 +147,18 @@ class World(plain.World):
         match action:
             case p.EnsureRevision(name):
                 return name not in self.deployed
+            case p.EnsureAutoscaler() | p.DeleteAutoscaler() | p.EnsureScaledObject() | p.DeleteScaledObject():
+                return owners.changes(self, action)
             case p.Scale(name, replicas):
                 return name in self.deployed and self.deployed[name].wanted != replicas
-            case p.EnsureAutoscaler(name, least, most):
-                return name in self.deployed and self.deployed[name].autoscaler != Autoscaler(least, most)
-            case p.DeleteAutoscaler(name):
-                return name in self.deployed and self.deployed[name].autoscaler is not None
             case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
                 wanted = isinstance(action, p.EnsureDisruptionBudget)
                 return name in self.deployed and self.deployed[name].budget != wanted
-            case p.SetWeights(weights, mirror, preview):
-                return (self.weights, self.mirror, self.preview) != (dict(weights), mirror, preview)
+            case p.EnsureActivation() | p.LeaveActivation():
+                return self.load is not None and self.load.activators.changes(*self._activation(action))
+            case p.SetWeights(weights, mirror, preview, wake):
+                asked = (self.weights, self.mirror, self.preview, self.wake)
+                return asked != (dict(weights), mirror, preview, wake)
             case p.EnsureStableService(name):
                 return self.stable_service != name
             case p.DeleteRevision(name):
@@ -155,15 +172,18 @@ class World(plain.World):
                 self._adopted(name)
             case p.Scale(name, replicas):
                 self._check_scale(name, replicas)
+                scaled.scaled(self, name, replicas)
                 self.deployed[name].wanted = replicas
-            case p.EnsureAutoscaler(name, least, most):
-                assert 1 <= least <= most
-                self.deployed[name].autoscaler = Autoscaler(least, most)
-            case p.DeleteAutoscaler(name):
-                self.deployed[name].autoscaler = None
+            case p.EnsureAutoscaler() | p.DeleteAutoscaler() | p.EnsureScaledObject() | p.DeleteScaledObject():
+                owners.carry_out(self, action)
             case p.EnsureDisruptionBudget(name) | p.DeleteDisruptionBudget(name):
                 self.deployed[name].budget = isinstance(action, p.EnsureDisruptionBudget)
+            case p.EnsureActivation() | p.LeaveActivation():
+                self._activate(action)
             case p.SetWeights() | p.EnsureStableService():
+                if isinstance(action, p.SetWeights):
+                    scaled.routed(self, action.wake)
+                    self.wake = action.wake
                 self._route(action)
             case p.DeleteRevision(name):
                 part = (self.status.stable, self.status.canary)
@@ -173,6 +193,23 @@ class World(plain.World):
                 self.deployed.pop(name, None)
                 self._adopted(name)
 
+    def _activation(self, action: p.EnsureActivation | p.LeaveActivation) -> tuple[p.EnsureActivation | None, int]:
+        """Return what the activators are told: None to leave, and the ready pods."""
+        if isinstance(action, p.LeaveActivation):
+            return None, 0
+        return action, self.seen_ready.get(action.revision, 0)
+
+    def _activate(self, action: p.EnsureActivation | p.LeaveActivation) -> None:
+        scaled.activated(self, isinstance(action, p.EnsureActivation) and action.in_path)
+        if self.load is not None:
+            self.load.activators.carry_out(*self._activation(action))
+
+    def _check_scale(self, name: str, replicas: int) -> None:
+        serves = (self.weights or {}).get(name, 0) > 0 and self.spec.get("scaling", {}).get("replicas") != 0
+        if replicas == 0 and serves and scaled.emptied(self, name):
+            return
+        super()._check_scale(name, replicas)
+
     def _adopted(self, name: str) -> None:
         """What was left of a revision belongs to its Deployment again, or is gone."""
         self.orphans = tuple(one for one in self.orphans if one != name)
@@ -181,7 +218,13 @@ class World(plain.World):
         planned = self.last_plan.status.stable if self.last_plan else None
         if self.status.stable is None and planned is not None:
             return  # the status was lost, and what is taken as the stable one gets what the others had
-        super()._check_weights(new)
+        running = self.last_plan.status.rollout if self.last_plan else None
+        enough = self.load.provided(self, new) if self.load is not None else None
+        if enough is None or (running is not None and running.reason == "BakeFailed") or self._recreates():
+            super()._check_weights(new)
+        else:
+            assert sum(new.values()) == 100, new
+            assert enough, f"{new} without capacity for the load"
 
     def check(self) -> None:
         status = self.status
@@ -193,24 +236,34 @@ class World(plain.World):
     def pass_time(self, seconds: float) -> None:
         """Let time pass, with a look whenever something has changed or was asked for."""
         end = self.now + seconds
-        self.reconcile()
+        self._look()
         while self.now < end:
-            until = min(end, self.next_look or end, self.now + 1.0 if self._moves() else end)
-            self._tick(max(0.01, until - self.now))
-            self.reconcile()
+            self._tick(max(0.01, self._until(end) - self.now))
+            self._look()
 
     def pass_to_next(self, most: float) -> None:
         """Let time pass until the next look, and look."""
+        self._look()
+        self._tick(max(0.01, self._until(self.now + most) - self.now))
+        self._look()
+
+    def _look(self) -> None:
+        if self.load is not None:
+            self.load.look(self)
         self.reconcile()
-        until = min(self.now + most, self.next_look or self.now + most, self.now + (1.0 if self._moves() else most))
-        self._tick(max(0.01, until - self.now))
-        self.reconcile()
+
+    def _until(self, end: float) -> float:
+        """Return when something changes by itself."""
+        due = self.load.due(self) if self.load is not None else None
+        return min(end, self.next_look or end, self.now + 1.0 if self._moves() else end, due or end)
 
     def away(self, seconds: float) -> None:
         """Let time pass without any look."""
         end = self.now + seconds
         while self.now < end:
             self._tick(min(1.0, end - self.now))
+        if self.load is not None:
+            self.load.forget()
 
     def _moves(self) -> bool:
         """Whether pods or the gateway are on their way."""
@@ -222,6 +275,8 @@ class World(plain.World):
 
     def _tick(self, seconds: float) -> None:
         self.tick(seconds)
+        if self.load is not None:
+            self.load.tick(self)
 
     def forget_status(self) -> None:
         """Somebody, or something, has emptied the status."""

@@ -129,7 +129,7 @@ def _pods(seen: Observation, status: Status, state: str) -> Iterator[str]:
             break
     if canary is not None and canary.ready == 0 and (status.canary.ready > 0 or state not in ("First", "Starting")):
         yield "canary-down"
-    if status.stable is not None and floor > 0 and (stable is None or stable.ready == 0):
+    if status.stable is not None and floor > 0 and seen.sleep == "awake" and (stable is None or stable.ready == 0):
         yield "stable-down"
     ending = stable if state in ("Clearing", "Replacing") else canary
     if state in ("Clearing", "Replacing", "Restoring") and (ending is None or ending.existing == 0):

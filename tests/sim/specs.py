@@ -19,6 +19,15 @@ _STEPS = (
     [{"weight": 0, "duration": "3s"}, {"weight": 40, "duration": "4s"}],
 )
 
+_TESTERS = {"header": "X-Tester", "value": "yes"}
+
+_METRICS = (
+    [{"type": "concurrency", "target": 4}],
+    [{"type": "requestRate", "target": 4}],
+    [{"type": "latency", "below": "300ms"}],
+    [{"type": "concurrency"}, {"type": "requestRate", "target": 4}],
+)
+
 
 def model(version: str) -> Json:
     """Return spec.model of one version."""
@@ -43,12 +52,13 @@ def rollout(rng: Random, strategy: str | None = None) -> Json:
     }
     if strategy == "canary":
         spec["steps"] = rng.choice(_STEPS)
-        if spec["steps"][0]["weight"] == 0:
-            spec["testers"] = {"header": "X-Tester", "value": "yes"}
+        if spec["steps"][0]["weight"] == 0 or rng.random() < 0.3:
+            spec["testers"] = dict(_TESTERS)
     elif strategy == "blueGreen":
         spec["blueGreen"] = {"duration": "5s", "approval": rng.random() < 0.3}
         if rng.random() < 0.3:
             spec["blueGreen"]["hostname"] = "preview.iris.example.com"
+            spec["testers"] = dict(_TESTERS)
     elif strategy == "shadow":
         spec["shadow"] = {"percent": rng.choice((50, 100)), "duration": "5s", "approval": rng.random() < 0.3}
     return spec
@@ -63,6 +73,23 @@ def scaling(rng: Random) -> Json:
         return {"replicas": 0}
     least = rng.choice((1, 2, 3))
     return {"minReplicas": least, "maxReplicas": least + rng.choice((0, 1, 3))}
+
+
+def followed(rng: Random) -> Json:
+    """Return a spec.scaling, most often one by which replicas follow a measured load, and may be 0."""
+    kind = rng.random()
+    least = rng.choice((1, 2))
+    most = least + rng.choice((0, 1, 3, 6))
+    metrics = rng.choice(_METRICS)
+    if kind < 0.5:
+        sleeps: Json = {"minReplicas": 0, "maxReplicas": most, "idleWindow": rng.choice(("6s", "10s"))}
+        return sleeps if rng.random() < 0.3 else {**sleeps, "metrics": metrics}
+    if kind < 0.7:
+        return {"minReplicas": least, "maxReplicas": most, "metrics": metrics}
+    if kind < 0.85:
+        trigger = {"type": "cron", "metadata": {"desiredReplicas": "3"}}
+        return {"minReplicas": least, "maxReplicas": most, "keda": {"triggers": [trigger]}}
+    return scaling(rng)
 
 
 def whole(rng: Random, strategy: str | None = None) -> Json:

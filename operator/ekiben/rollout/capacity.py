@@ -55,6 +55,12 @@ def short(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
     return divided is not None and needed is not None and divided.canary < needed
 
 
+def crowded_out(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
+    """Return whether not one pod of a canary without requests fits beside what those of the stable one need."""
+    divided = None if draft.by_replicas else _in_step(draft, running, stable)
+    return divided is not None and divided.canary == 0
+
+
 def beside(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int | None:
     """Return the replicas that the stable revision leaves for the canary; None where nobody knows the load."""
     divided = shares(draft, running, stable)
@@ -162,7 +168,7 @@ def hold(draft: Draft, name: str, least: int, most: int | None = None) -> tuple[
 
 def _size(draft: Draft, revision: Revision | None, writer: Writer, least: int, most: int) -> int:
     """Return the replicas that ekiben writes; of what somebody else owns, only those that are missing."""
-    if revision is None or writer is Writer.FIXED:
+    if revision is None or (writer is Writer.FIXED and not still_keda(revision, writer)):
         return least
     measured = draft.observation.measured.get(revision.name)
     if writer is not Writer.EKIBEN or still_keda(revision, writer) or measured is None or measured.wanted is None:

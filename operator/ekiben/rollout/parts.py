@@ -26,6 +26,15 @@ def in_parts(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
     return True
 
 
+def make_room(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> bool:
+    """Take away the pods of a canary without requests, for which there is no room; returns False where there is."""
+    if not capacity.crowded_out(draft, running, stable):
+        return False
+    draft.update_rollout(state="Starting", step_since=None)
+    part(draft, running, canary, stable, canary.weight)
+    return True
+
+
 def part(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus, wanted: int) -> None:
     """Raise the weight towards `wanted` as far as pods fit, or hold."""
     weight = limits.next_weight(draft, stable, canary, wanted)

@@ -73,7 +73,7 @@ def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
         return
     revision = draft.revision(canary.revision)
     # What serves nobody yet was measured by nobody: it begins with what the former revision had.
-    least = max(scaling.floor, running.stable_floor if scaling.fixed is None else 0)
+    least = _as_before(draft, running)
     draft.act(*capacity.hold(draft, canary.revision, least))
     if running.waiting_since is None:
         draft.update_rollout(waiting_since=times.text(draft.now))
@@ -104,11 +104,19 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
     if revision is not None and (revision.wanted > 0 or revision.existing > 0):
         draft.look_in(2)
         return
-    least = max(scaling.floor, running.stable_floor if running and scaling.fixed is None else 0)
+    least = _as_before(draft, running) if running is not None else scaling.floor
     draft.act(*capacity.hold(draft, stable.revision, least))
     # A third revision may be the cure for a stable one that does not come back.
     if draft.ready(stable.revision) >= scaling.floor or draft.target.revision not in (canary.revision, stable.revision):
         ending.rolled_back(draft)
+
+
+def _as_before(draft: Draft, running: RolloutStatus) -> int:
+    """Return the replicas with which the only revision that has any begins."""
+    scaling = draft.observation.resource.spec.scaling
+    return (
+        scaling.floor if scaling.fixed is not None else max(scaling.floor, min(running.stable_floor, scaling.ceiling))
+    )
 
 
 def _replace_again(draft: Draft) -> None:

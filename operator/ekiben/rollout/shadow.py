@@ -5,13 +5,15 @@ from __future__ import annotations
 from ekiben.api.rollout import Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, gate, room, routing, steps, times, waiting
+from . import capacity, gate, parts, room, routing, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
 
 def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Wait for the pods that the copies need, and begin to copy."""
+    if parts.make_room(draft, running, canary, stable):
+        return
     need = _keep(draft, running, canary, stable)
     if draft.ready(canary.revision) < need or draft.paused:
         steps.hold_weight(draft, canary, stable)
@@ -27,6 +29,8 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
 
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Hold the shadow until the evidence says "not worse", or the analysis deadline decides."""
+    if parts.make_room(draft, running, canary, stable):
+        return
     _keep(draft, running, canary, stable)
     if draft.ready(canary.revision) == 0:
         steps.withdraw(draft, canary, stable)

@@ -17,6 +17,8 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     if canary.weight < want and capacity.short(draft, running, stable):
         parts.part(draft, running, canary, stable, want)
         return
+    if parts.make_room(draft, running, canary, stable):
+        return
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
     # Where pods split the requests, a canary that is scaled up for its load would get ever more of it.
     found = room.of(draft, running, stable)
