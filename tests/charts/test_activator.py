@@ -4,7 +4,7 @@ import pytest
 from tests.charts.test_chart import operator, render, settings
 
 from ekiben.activator.settings import Settings
-from ekiben.objects.activation import TABLE
+from ekiben.objects.activation import FIRST_PORT, LAST_PORT, TABLE
 
 OWN = "ekiben-system"
 
@@ -94,3 +94,30 @@ def test_with_namespaces_the_operator_still_sees_the_activators():
     ]["rules"]
     verbs = [rule["verbs"] for rule in objects["Role", "ekiben", "shop"]["rules"]]
     assert ["get", "create", "patch"] in verbs
+
+
+def test_a_network_policy_is_there_where_it_is_asked_for(chart):
+    assert not [key for key in chart if key[0] == "NetworkPolicy"]
+    given = render("--set", "activator.enabled=true,activator.networkPolicy.enabled=true")
+    policy = given["NetworkPolicy", "ekiben-activator", OWN]["spec"]
+    assert policy["podSelector"] == chart["Deployment", "ekiben-activator", OWN]["spec"]["selector"]
+    pages, models = policy["ingress"]
+    assert pages["from"] == [{"podSelector": operator(chart)["spec"]["selector"]}]
+    assert "from" not in models, "who is called by nobody in particular is called by everybody"
+    ports = pod(chart)["containers"][0]["ports"]
+    assert [one["port"] for one in pages["ports"]] == [one["name"] for one in ports]
+    assert [(one["port"], one["endPort"]) for one in models["ports"]] == [(FIRST_PORT, LAST_PORT)]
+
+
+def test_a_network_policy_names_who_may_call_and_who_may_read():
+    callers = "activator.networkPolicy.callers[0].namespaceSelector.matchLabels.team=shop"
+    scrapers = "activator.networkPolicy.scrapers[0].podSelector.matchLabels.app=prometheus"
+    objects = render("--set", f"activator.enabled=true,activator.networkPolicy.enabled=true,{callers},{scrapers}")
+    pages, models = objects["NetworkPolicy", "ekiben-activator", OWN]["spec"]["ingress"]
+    assert pages["from"][1:] == [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]
+    assert models["from"] == [{"namespaceSelector": {"matchLabels": {"team": "shop"}}}]
+
+
+def test_values_of_a_release_from_before_the_network_policy_still_render():
+    """`helm upgrade --reuse-values` knows nothing of what a chart has added since."""
+    assert render("--set", "activator.enabled=true,activator.networkPolicy=null")
