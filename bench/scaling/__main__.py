@@ -1,6 +1,6 @@
 """Lost and slow requests, and what they cost, beside the HPA's algorithm and Knative's on the same loads.
 
-python -m bench.scaling [--quick] [--plot FILE]
+python -m bench.scaling [--quick] [--plot FILE] [--recorded FILE]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from . import recorded
 from .cases import MODELS, SCALERS, STARTS, Case, cases, run, tenfold
 from .loads import HELD_OUT, TUNED
 from .service import Outcome
@@ -26,7 +27,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.scaling", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three loads, two start times, no picture: under 20 s")
     parser.add_argument("--plot", type=Path, help=f"where the picture goes; {_PICTURE.name} in docs/images by default")
+    parser.add_argument("--recorded", type=Path, help="CSV with a column TIMESTAMP, a line a request: one load more")
     options = parser.parse_args()
+    if options.recorded is not None:
+        try:
+            recorded.rates(options.recorded)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
     began = time.monotonic()
     with ProcessPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
         if options.quick:
@@ -34,6 +41,9 @@ def main() -> None:
             _table("Held out, quick form", _all(pool, cases(few, (10, 120), _RIVALS, "4 at once")))
         else:
             _full(pool, options.plot or _PICTURE)
+        if options.recorded is not None:
+            wanted = cases(["recorded"], STARTS, _RIVALS, "4 at once", options.recorded)
+            _table(f"Recorded, from {options.recorded.name}", _all(pool, wanted))
     _reactions()
     print(f"\n{time.monotonic() - began:.0f} s")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 
 from ekiben.scaling import Config
 
+from . import recorded
 from .loads import HELD_OUT, TUNED
 from .rivals import Ekiben, Hpa, Knative
 from .service import Model, Outcome, Scaler, simulate
@@ -38,11 +40,15 @@ class Case:
     scaler: str
     model: str = "4 at once"
     seed: int = 1
+    file: Path | None = None
+    """Where the load is read from; None for those of loads.py."""
 
 
-def cases(loads: Iterable[str], starts: Iterable[float], scalers: Iterable[str], model: str) -> list[Case]:
+def cases(
+    loads: Iterable[str], starts: Iterable[float], scalers: Iterable[str], model: str, file: Path | None = None
+) -> list[Case]:
     """Return every combination, the scalers of one load next to each other."""
-    return [Case(load, start, scaler, model) for load in loads for start in starts for scaler in scalers]
+    return [Case(load, start, name, model, file=file) for load in loads for start in starts for name in scalers]
 
 
 def rates_of(load: str) -> np.ndarray:
@@ -52,7 +58,8 @@ def rates_of(load: str) -> np.ndarray:
 
 def run(case: Case) -> tuple[Case, Outcome]:
     """Return what came of a case. It begins with as many pods as are 70 % busy."""
-    model, rates = MODELS[case.model], rates_of(case.load)
+    model = MODELS[case.model]
+    rates = rates_of(case.load) if case.file is None else recorded.rates(case.file)
     initial = max(LEAST, ceil(rates[0] * model.service / model.slots / 0.7))
     return case, simulate(rates, SCALERS[case.scaler](model), model, case.start, case.seed, initial)
 

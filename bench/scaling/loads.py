@@ -86,8 +86,8 @@ def two_days() -> np.ndarray:
     return np.interp(_seconds(3000), points, load) * _walk(3000, 21, 0.15, 45)
 
 
-def recorded_like() -> np.ndarray:
-    """Return a load as logs of public inference services show it: heavy swings on two scales and rare spikes."""
+def wandering() -> np.ndarray:
+    """Return heavy swings on two scales and rare spikes. Synthetic: no recording is behind it."""
     rng = np.random.default_rng(22)
     rates = 45 * _walk(2400, 23, 0.35, 300) * _walk(2400, 24, 0.2, 15)
     for at in rng.integers(150, 2300, 5):
@@ -119,7 +119,7 @@ HELD_OUT: dict[str, Load] = {
     "two steps": double_step,
     "steep ramps": steep_ramp,
     "two days": two_days,
-    "recorded-like": recorded_like,
+    "wandering": wandering,
     "sawtooth": sawtooth,
     "crowd that stays": late_crowd,
 }
