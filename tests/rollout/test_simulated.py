@@ -164,3 +164,16 @@ def test_a_fixed_count_waits_until_kedas_own_autoscaler_has_let_go() -> None:
     one.deployed["v1"].handing_over = None
     one.run(2)
     assert one.deployed["v1"].wanted == 2
+
+
+def test_one_revision_gets_no_more_than_the_limit_although_both_together_may() -> None:
+    one = loaded(4, most=4)
+    one.apply(f"{_V}2", scaling={**one.spec["scaling"], "minReplicas": 3})
+    one.run(8)
+    one.gateway_answers = False
+    assert one.ask("promote", "v2")[0] == "Done"
+    one.run(2)
+    assert one.weights == {"v1": 0, "v2": 100}
+    one.load = 40
+    one.run(3)
+    assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == (2, 4)

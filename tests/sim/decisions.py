@@ -83,6 +83,8 @@ class World(plain.World):
             self._say(f"    look: {before} -> {after} ({', '.join(turn for _, turn, _ in found)})")
         self.last_plan = plan
         self._check_timers(plan)
+        if self.load is not None:
+            self.load.note(self)
         self.next_look = None if plan.requeue_after is None else self.now + plan.requeue_after
         first, endings = split(plan.actions)
         try:

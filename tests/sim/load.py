@@ -74,6 +74,7 @@ class Load:
         """Since when all requests lead to the activators by every way."""
         self._arms: dict[str, Arm] = {}
         self._busy_at: float | None = None
+        self._nap = "Awake"
 
     def told(self, world: World, seen: Observation) -> Observation:
         """Return the observation with what is known of the load."""
@@ -98,6 +99,13 @@ class Load:
         if one.wanted == 0:
             return "Asleep"
         return "FallingAsleep" if self.sleep == "asleep" else "Waking"
+
+    def note(self, world: World) -> None:
+        """Count the ways between waking and sleeping."""
+        now = self.nap(world)
+        if now != self._nap:
+            world.looks.taken[self._nap, "then", now] += 1
+            self._nap = now
 
     def forget(self) -> None:
         """What an operator does not know that has just started, or of a model whose replicas it does not follow."""

@@ -108,7 +108,7 @@ class Quick:
         return max(0.01, self.world.now - before)
 
     def _turn(self) -> None:
-        if self.world.load is not None and self.rng.random() < quick_scaling.OFTEN:
+        if self.world.load is not None and self.rng.random() < quick_scaling.often(self):
             quick_scaling.turn(self)
             return
         held = [turn for holds, turn in self._holding() if holds]

@@ -11,8 +11,8 @@ from .quick_turns import Turn, dies, dies_writing, freeze, lose_status, new, tra
 if TYPE_CHECKING:
     from .quick import Quick
 
-OFTEN = 0.4
-"""How often, in a history whose replicas follow a load, a turn is one of these."""
+_OFTEN = 0.4
+_OFTEN_ON_ITS_WAY = 0.8
 _PATIENCE = 12
 
 
@@ -35,7 +35,7 @@ def quiet(one: Quick) -> str:
     if one.world.traffic:
         traffic(one)
     _load(one).until = 0.0
-    waits = one.rng.choice((4, 9, 16, 30))
+    waits = one.rng.choice((4, 9, 12, 30))
     one.note(f"nobody asks for the model, for {waits} s")
     one.pass_time(waits)
     return "the quiet is over"
@@ -61,6 +61,7 @@ def moves(one: Quick) -> str:
 def unreadable(one: Quick) -> str:
     """The pods' counters cannot be read, or can again; or they are told late."""
     load = _load(one)
+    one.world.looks.taken["Load", "unreadable", "any"] += 1
     if not load.measures or load.late:
         load.measures, load.late = True, False
         return "the load is measured"
@@ -120,17 +121,24 @@ _IN: dict[str, dict[Turn, float]] = {
 }
 
 
+def often(one: Quick) -> float:
+    """Return how often the next turn is one of these: falling asleep and waking take seconds only."""
+    if one.world.load is None:
+        return 0.0
+    return _OFTEN_ON_ITS_WAY if one.nap in ("FallingAsleep", "Waking") else _OFTEN
+
+
 def turn(one: Quick) -> None:
     """Make one turn: any may come, and those that the model's sleep is there for come more often."""
     more = _IN.get(one.nap, {})
-    often = {name: _ANYWHERE.get(name, 0) + more.get(name, 0) for name in {**_ANYWHERE, **more}}
-    one.make(one.rng.choices(list(often), list(often.values()))[0])
+    chances = {name: _ANYWHERE.get(name, 0) + more.get(name, 0) for name in {**_ANYWHERE, **more}}
+    one.make(one.rng.choices(list(chances), list(chances.values()))[0])
 
 
 def met(one: Quick, nap: str, made: Turn) -> None:
     """Count a turn that was made while the model slept, or was on its way."""
     if nap not in ("", "Awake"):
-        one.world.looks.taken[nap, getattr(made, "__name__", ""), ""] += 1
+        one.world.looks.taken[nap, getattr(made, "__name__", ""), "any"] += 1
 
 
 def heal(one: Quick) -> None:

@@ -16,7 +16,7 @@ from .outcome import Outcome
 from .quick import Quick
 from .record import Chunk, Record, Sum
 from .story import Story
-from .table import Transition, transitions
+from .table import Transition, scaling, transitions
 
 CHUNKS = {"cluster": 25, "decisions": 250}
 _TOLD_EVERY = 10.0
@@ -60,7 +60,8 @@ def run(parts: dict[str, int], seed: int, workers: int, least: int, *, record: P
             print(f"{total.histories} histories, {rate:.1f}/s, {len(total.violations)} violations", flush=True)
         if total.violations and not keep_going:
             break
-    return report(total, least)
+    # Only histories of decisions know of sleep and of a load.
+    return report(total, least, scaling() if parts.get("decisions") else set())
 
 
 def _chunks(level: str, seed: int, histories: int) -> list[Chunk]:
@@ -87,10 +88,10 @@ def _chunk(chunk: Chunk) -> tuple[Chunk, Sum]:
     return chunk, total
 
 
-def report(total: Sum, least: int) -> int:
+def report(total: Sum, least: int, besides: set[Transition]) -> int:
     """Print the table of transitions and the sums; returns 1 for a violation, or a transition too rarely taken."""
-    counts = {transition: count(total.taken, transition) for transition in transitions()}
-    print(f"{'state':12} {'turn':18} {'then':12} {'taken':>8}")
+    counts = {transition: count(total.taken, transition) for transition in {*transitions(), *besides}}
+    print(f"{'state':23} {'turn':18} {'then':23} {'taken':>8}")
     for transition, taken in sorted(counts.items()):
         print(_row(transition, taken), "  <" if taken < least else "", sep="")
     print("the ten rarest:")
@@ -111,7 +112,7 @@ def report(total: Sum, least: int) -> int:
 
 def _row(transition: Transition, taken: int) -> str:
     state, turn, after = transition
-    return f"{state:12} {turn:18} {after:12} {taken:8d}"
+    return f"{state:23} {turn:18} {after:23} {taken:8d}"
 
 
 def count(taken: Counter[Transition], transition: Transition) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 STATES = (
@@ -25,6 +26,24 @@ Transition = tuple[str, str, str]
 """(state before, turn, state after, or refused)"""
 
 _DOC = Path(__file__).resolve().parents[2] / "docs" / "rollouts.md"
+
+_OWNERS = ("Fixed", "HorizontalPodAutoscaler", "ekiben", "KEDA")
+_NAPS = ("FallingAsleep", "Asleep", "Waking")
+_IN_A_NAP = ("new", "request", "follow", "restart", "lose_status", "dies", "freeze", "traffic", "activators")
+
+
+def scaling() -> set[Transition]:
+    """Return what histories of decisions have to take of scaling: (before, turn, after).
+
+    Each change of who owns the replicas, each turn that people, nature and bad luck make while a model sleeps or is on
+    its way, and each way between these; what a turn leads to is said by docs/scale-to-zero.md, not by a cell.
+    """
+    found = {(before, "follow", after) for before in _OWNERS for after in _OWNERS if before != after}
+    found |= {(nap, turn, "any") for nap in _NAPS for turn in _IN_A_NAP}
+    found |= {("Load", turn, after) for turn, after in (("moves", "Higher"), ("moves", "Lower"), ("unreadable", "any"))}
+    ways = ("Awake", *_NAPS, "Awake")
+    found |= {(before, "then", after) for before, after in pairwise(ways)}
+    return found | {("FallingAsleep", "then", "Awake")}
 
 
 def transitions() -> dict[Transition, str]:

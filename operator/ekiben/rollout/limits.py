@@ -61,7 +61,8 @@ def shares(draft: Draft, asked: int) -> Shares | None:
         return divided
     # Neither gets enough: to be equally busy is the best that there is.
     share = max(canary.weight, canary.acknowledged_weight)
-    given = min(limit - 1, max(1, round(limit * share / ALL)))
+    one = _most_of_one(draft)
+    given = min(limit - 1, one, max(1, limit - one, round(limit * share / ALL)))
     return replace(divided, stable=limit - given, canary=given)
 
 
