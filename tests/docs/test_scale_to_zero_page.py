@@ -13,17 +13,24 @@ from ekiben.activator.settings import Settings
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.objects.activation import FIRST_PORT, LAST_PORT, Entry
 
-_PAGE = (Path(__file__).parents[2] / "docs/scale-to-zero.md").read_text()
+_ROOT = Path(__file__).parents[2]
+_PAGE = (_ROOT / "docs/scale-to-zero.md").read_text()
+_RESOURCE, _VALUES = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
 
 
 def test_its_example_is_one_that_the_operator_reads() -> None:
-    [block] = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
-    body = {"metadata": {"name": "iris", "namespace": "shop", "uid": "u"}, **yaml.safe_load(block)}
+    body = {"metadata": {"name": "iris", "namespace": "shop", "uid": "u"}, **yaml.safe_load(_RESOURCE)}
     body["spec"]["model"] = {"image": "x"}
     scaling = ModelDeployment.parse(body).spec.scaling
     assert scaling.sleeps
     defaults = {field.name: field.default for field in fields(Entry)}
     assert (scaling.queue, scaling.cold_start_timeout) == (defaults["queue"], f"{defaults['cold_start']:g}s")
+
+
+def test_its_values_are_some_of_the_charts() -> None:
+    chart = yaml.safe_load((_ROOT / "charts/ekiben/values.yaml").read_text())["activator"]["networkPolicy"]
+    given = yaml.safe_load(_VALUES)["activator"]["networkPolicy"]
+    assert {key: type(value) for key, value in given.items()} == {key: type(value) for key, value in chart.items()}
 
 
 def test_every_setting_stands_there() -> None:
