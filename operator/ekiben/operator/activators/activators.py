@@ -20,6 +20,7 @@ from ekiben.signals.http import Asker
 from ..logs import Complaint
 from ..queue import Key, WorkQueue
 from ..scale.held import Held
+from .counted import Counted
 from .seen import NAME_LABEL, Activation, Seen, activation, addresses, page_from
 from .table import Table
 
@@ -56,6 +57,7 @@ class Activators:
         self._http = Asker(at_once=16, max_body=_MAX_PAGE)
         self._seen: dict[str, Seen] = {}
         self._uids: dict[Key, str] = {}
+        self._counted = Counted()
         self._told: dict[Key, Activation] = {}
         self._problems: dict[Key, str] = {}
         self._taken: float | None = None
@@ -155,6 +157,7 @@ class Activators:
             )
             for (ip, ready), page in zip(found.items(), pages, strict=True)
         }
+        self._counted.take(self._seen.values(), self._uids)
         now = asyncio.get_running_loop().time()
         if self._taken is None or any(one.takes for one in self._seen.values()):
             self._taken = now
@@ -189,7 +192,8 @@ class Activators:
 
     def _activation(self, key: Key) -> Activation:
         uid = self._uids[key]
-        found = activation(self._seen, key_of(*key), uid, self.table.port(*key, uid))
+        port = self.table.port(*key, uid)
+        found = activation(self._seen, key_of(*key), uid, port, self._counted.of(key, uid))
         since = self._taken
         gone = since is not None and asyncio.get_running_loop().time() - since >= _GONE_SECONDS
         return replace(found, gone=gone, problem=self._problems.get(key, ""))

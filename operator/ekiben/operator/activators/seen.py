@@ -33,7 +33,9 @@ class Activation:
     on_the_way: float = 0.0
     """Requests that they have handed on and that are not answered."""
     arrived: int = 0
+    """Requests that came to them since the model is followed."""
     forwarded: int = 0
+    """Requests that they handed on since then."""
     known: bool = False
     """The page of each that may hold requests was read."""
     gone: bool = False
@@ -69,9 +71,29 @@ class Seen:
         found = models.get(key) if isinstance(models, dict) else None
         return found if isinstance(found, dict) else None
 
+    @property
+    def source(self) -> tuple[str, str]:
+        """What its counters are told from others' by: address and name of the pod."""
+        return self.ip, str(self.page.get("instance", ""))
 
-def activation(activators: Mapping[str, Seen], key: str, uid: str, port: int) -> Activation:
-    """Return what the activators are to one model; `port` is the one that they were told."""
+    def counters(self, key: str, uid: str) -> tuple[int, int] | None:
+        """Return what it has counted for a model, (arrived, forwarded); None where it does not know it."""
+        found = self.model(key)
+        return (_count(found, "arrived"), _count(found, "forwarded")) if found and found.get("uid") == uid else None
+
+
+def activation(
+    activators: Mapping[str, Seen], key: str, uid: str, port: int, counted: tuple[int, int] = (0, 0)
+) -> Activation:
+    """Return what the activators are to one model.
+
+    Args:
+        activators: IP address -> what was seen of it.
+        key: the model's.
+        uid: the model's.
+        port: the one that they were told.
+        counted: requests of the model that have arrived, and that were handed on.
+    """
     asked = [one for one in activators.values() if one.matters]
     told = {one.ip: found for one in asked if (found := one.model(key)) is not None and found.get("uid") == uid}
     return Activation(
@@ -80,8 +102,8 @@ def activation(activators: Mapping[str, Seen], key: str, uid: str, port: int) ->
         port=port,
         waiting=float(sum(_count(one, "waiting") for one in told.values())),
         on_the_way=float(sum(_count(one, "onTheWay") for one in told.values())),
-        arrived=sum(_count(one, "arrived") for one in told.values()),
-        forwarded=sum(_count(one, "forwarded") for one in told.values()),
+        arrived=counted[0],
+        forwarded=counted[1],
         known=all(one.page and one.misses == 0 for one in asked),
     )
 

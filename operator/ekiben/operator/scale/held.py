@@ -15,7 +15,7 @@ class Held:
     waiting: float = 0.0
     """Requests that wait for a pod now."""
     arrived: int = 0
-    """Requests that came to the activators since they started."""
+    """Requests that came to the activators since the resource is followed: grows only."""
     forwarded: int = 0
     """Requests that they handed on to pods, which count them once more."""
     known: bool = True
