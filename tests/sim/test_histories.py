@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.sim import choice, quick, run
 from tests.sim.clock import virtual_time
 from tests.sim.story import Story
-from tests.sim.table import STATES, transitions
+from tests.sim.table import STATES, scaling, transitions
 
+from ekiben.rollout import asleep
 from ekiben.rollout.conviction import Conviction
 
 _TURNS = st.sampled_from(sorted(choice.names()))
@@ -131,3 +132,31 @@ def test_an_operator_that_is_wrong_is_found_out(what: str, monkeypatch: pytest.M
     """A simulation that finds nothing would say nothing."""
     monkeypatch.setattr(*_SABOTAGE[what])
     assert any(run.one(seed).violations for seed in range(60)), f"nobody notices that it {what}"
+
+
+_SABOTAGE_OF_SCALING: dict[str, tuple[str, Callable[..., Any]]] = {
+    "ends the last pod before the gateway has heard": ("ekiben.rollout.asleep._led", lambda _: True),
+    "leads requests to a pod that is not there": ("ekiben.rollout.asleep._by_activator", lambda one: _falls(one)),
+    "takes the activators away too early": ("ekiben.rollout.asleep._still_in_path", lambda _: False),
+    "lets a model sleep in a rollout": ("ekiben.rollout.asleep._falls_asleep", lambda one: _idle(one)),
+    "scales beside KEDA": ("ekiben.rollout.capacity.still_keda", lambda *_: False),
+    "forgets that both revisions share the limit": ("ekiben.rollout.room.of", lambda *_: None),
+}
+_falls = asleep._falls_asleep
+
+
+def _idle(draft: Any) -> bool:
+    return bool(draft.observation.sleep == "asleep")
+
+
+@pytest.mark.parametrize("what", _SABOTAGE_OF_SCALING)
+def test_scaling_that_is_wrong_is_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*_SABOTAGE_OF_SCALING[what])
+    seeds = filter(choice.scales, range(1000))
+    assert any(run.one(seed, "decisions").violations for seed in seeds), f"nobody notices that it {what}"
+
+
+def test_the_transitions_of_scaling_are_told_apart() -> None:
+    found = scaling()
+    assert len(found) > 30
+    assert not found & transitions().keys()
