@@ -30,6 +30,8 @@ _PAGE_SECONDS = 0.8
 _TABLE_TICKS = 30
 _MAX_PAGE = 4 * 1024 * 1024
 _GONE_SECONDS = 15.0
+_LONGEST_LOOK = 2 * _TICK
+"""Seconds that one look speaks for at most: while the API server is away, nobody knows whether they are."""
 
 
 class Activators:
@@ -60,8 +62,10 @@ class Activators:
         self._counted = Counted()
         self._told: dict[Key, Activation] = {}
         self._problems: dict[Key, str] = {}
-        self._taken: float | None = None
-        """When one of them was last seen to take requests."""
+        self._looked: float | None = None
+        """When they were last looked at."""
+        self._without = 0.0
+        """Seconds of looks in a row in which none of them took requests; what nobody saw does not count."""
         self._complaint = Complaint(_log, "to look at the activators")
         self._read = asyncio.Lock()
         self._begun = False
@@ -159,8 +163,9 @@ class Activators:
         }
         self._counted.take(self._seen.values(), self._uids)
         now = asyncio.get_running_loop().time()
-        if self._taken is None or any(one.takes for one in self._seen.values()):
-            self._taken = now
+        since_then = min(_LONGEST_LOOK, now - self._looked) if self._looked is not None else 0.0
+        taken = any(one.takes for one in self._seen.values())
+        self._looked, self._without = now, 0.0 if taken else self._without + since_then
         for key in list(self._uids):
             self._tell(key)
 
@@ -194,9 +199,7 @@ class Activators:
         uid = self._uids[key]
         port = self.table.port(*key, uid)
         found = activation(self._seen, key_of(*key), uid, port, self._counted.of(key, uid))
-        since = self._taken
-        gone = since is not None and asyncio.get_running_loop().time() - since >= _GONE_SECONDS
-        return replace(found, gone=gone, problem=self._problems.get(key, ""))
+        return replace(found, gone=self._without >= _GONE_SECONDS, problem=self._problems.get(key, ""))
 
     def _tell(self, key: Key) -> None:
         """Have a model looked at where requests came, or activators came or went."""

@@ -46,7 +46,7 @@ class Counted:
             followed: models -> their uid.
         """
         self._models = {
-            key: found if (found := self._models.get(key)) is not None and found.uid == uid else _Model(uid, {})
+            key: known if (known := self._models.get(key)) is not None and known.uid == uid else _Model(uid, {})
             for key, uid in followed.items()
         }
         for key, model in self._models.items():
