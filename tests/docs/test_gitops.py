@@ -72,6 +72,7 @@ _EXPECTED = {
     "paused-by-spec": ("Suspended", "inProgress"),
     "awaiting-approval": ("Suspended", "inProgress"),
     "inconclusive": ("Suspended", "inProgress"),
+    "late": ("Suspended", "inProgress"),
     "stable-unavailable": ("Progressing", "inProgress"),
     "frozen": ("Suspended", "inProgress"),
     "by-replicas": ("Progressing", "inProgress"),

@@ -106,3 +106,29 @@ def test_a_shadow_whose_provider_cannot_copy_any_more_says_so() -> None:
     one.verdict = "NotWorse"
     one.run(700, step=2)
     assert one.weights == {"v2": 100}
+
+
+def test_a_canary_whose_weight_the_status_does_not_tell_of_keeps_its_pods_until_it_is_drained() -> None:
+    one = serving(rollout={"steps": [{"weight": 25, "duration": "1h"}]})
+    one.apply(f"{_V}2")
+    before = one.status
+    for _ in range(60):
+        before = one.status
+        one.reconcile()
+        if (one.weights or {}).get("v2", 0):
+            break
+        one.tick()
+    one.tick()
+    one.status = before  # the operator died between the two writes
+    assert before.rollout is not None
+    assert before.rollout.traffic_since is None
+    one.apply(f"{_V}3")
+    one.gateway_answers = False
+    one.reconcile()
+    assert one.weights == {"v1": 100, "v2": 0}
+    assert one.deployed["v2"].wanted > 0
+    one.run(20)
+    assert one.deployed["v2"].wanted > 0
+    one.gateway_answers = True
+    one.run(60)
+    assert one.deployed["v2"].wanted == 0

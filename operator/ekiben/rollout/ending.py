@@ -165,6 +165,11 @@ def roll_back(draft: Draft) -> None:
     if revision is not None:
         draft.act(*capacity.released(revision))
     draft.update_canary(weight=0)
+    route = draft.observation.route
+    if running.traffic_since is None and route is not None and route.weights.get(canary.revision, 0) > 0:
+        # A look whose status was lost gave it a weight: what it was sent has to be answered all the same.
+        running = running.model_copy(update={"traffic_since": times.text(draft.now)})
+        draft.update_rollout(traffic_since=running.traffic_since)
     if running.traffic_since is not None or _may_be_served(draft, running, revision):
         if not acknowledged(draft, 0):
             draft.look_in(1)
