@@ -359,3 +359,33 @@ def test_a_rollout_that_begins_then_goes_its_way(abandoned):
     assert not abandoned.left
     assert abandoned.weights[B] > 0
     assert abandoned.deployed[A].ready >= 1
+
+
+def test_no_pod_goes_while_the_activators_hold_a_request(world):
+    world.sleep = "asleep"
+    world.run(3)
+    world.holding = True
+    world.run(20)
+    assert world.deployed[A].wanted == 1
+    world.holding = False
+    world.run(20)
+    assert world.deployed[A].wanted == 0
+
+
+def test_a_new_revision_cures_a_model_that_cannot_wake(world):
+    asleep(world)
+    world.deployed[A].startable = False
+    world.sleep, world.waiting = "waking", True
+    world.run(5)
+    world.apply(image=f"r/iris:{B}")
+    world.run(500)
+    assert world.condition("Progressing") == ("True", "Waking")
+    assert world.weights == {A: 100, B: 0}, "requests lead to activators, which split nothing"
+    assert world.condition("Healthy") == ("False", "CannotWake") or world.condition("Healthy")[0] == "True"
+    world.run(200)
+    assert world.status.rollout is None
+    assert world.status.stable.revision == B
+    world.sleep, world.waiting = "awake", False
+    world.run(5)
+    assert not world.wake
+    assert world.condition("Available") == ("True", "Serving")

@@ -336,3 +336,17 @@ def test_a_freeze_in_mid_canary_takes_nothing_away_and_keeps_the_limit(load: int
     one.run(10)
     assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == replicas
     assert one.weights == {"v1": 50, "v2": 50}
+
+
+def test_on_the_way_back_what_comes_to_the_stable_revision_is_no_growth_and_what_it_had_stays() -> None:
+    one = loaded(40)
+    one.apply("registry.test/iris:v2")
+    one.run(35)
+    assert one.weights == {"v1": 50, "v2": 50}
+    before = one.deployed["v1"].wanted
+    one.gateway_answers = False
+    one.ask("abort", "v2")
+    one.load = 20  # half of the load is all that is seen while the weights move
+    one.run(5)
+    assert one.status.rollout is not None
+    assert one.deployed["v1"].wanted == before

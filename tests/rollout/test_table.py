@@ -9,6 +9,7 @@ import pytest
 from tests.rollout.world import World, serving, world
 
 from ekiben.api.status import Phase, Status
+from ekiben.rollout.observation import Activator
 
 _DOC = Path(__file__).resolve().parents[2] / "docs" / "rollouts.md"
 _V = "registry.test/iris:v"
@@ -362,7 +363,7 @@ def _ask(one: World, verb: str, state: str) -> str:
         revision = _NEW
     if verb == "wake":
         one.apply(scaling={"minReplicas": 0})
-        one.sleep = "asleep"
+        one.sleep, one.activator = "asleep", Activator(able=True)
         if one.status.stable is not None and one.status.rollout is None:
             revision = one.status.stable.revision
             one.deployed[revision].wanted = one.deployed[revision].ready = 0

@@ -17,6 +17,7 @@ from ekiben.rollout import times
 from ekiben.rollout.capacity import Owner
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
+    Activator,
     Autoscaler,
     Drain,
     Evidence,
@@ -85,6 +86,7 @@ class World:
     drift: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
     sleep: Literal["awake", "asleep", "waking"] = "awake"
+    activator: Activator | None = None
     traffic: bool = True
     counted_since: float | None = None
     events: list[p.Event] = field(default_factory=list)
@@ -152,6 +154,7 @@ class World:
             drift=self.drift,
             orphans=self.orphans,
             sleep=self.sleep,
+            activator=self.activator,
         )
 
     def _asked(self) -> tuple[object, ...]:

@@ -113,7 +113,7 @@ def may_go(draft: Draft) -> bool:
         return False
     if _wanted(draft) == 0:
         return not activator.gone  # those that come and go wake nobody
-    if not activator.able or not _led(draft):
+    if not activator.able or activator.holding or not _led(draft):
         return False
     before = next((one for one in draft.observation.resource.status.conditions if one.type == CONDITION), None)
     if before is None or before.status != "Unknown":

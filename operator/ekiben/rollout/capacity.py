@@ -132,10 +132,24 @@ def promotion_need(draft: Draft, running: RolloutStatus, stable: RevisionStatus)
 
 
 def down(draft: Draft, stable: RevisionStatus) -> bool:
-    """Return whether the stable revision should have ready replicas and has none."""
-    if draft.observation.sleep != "awake":
+    """Return whether the stable revision should have ready replicas and has none.
+
+    One that wakes has the time that any revision has to become ready; later it is as much down as another.
+    """
+    if draft.observation.resource.spec.scaling.floor == 0 or draft.ready(stable.revision) > 0:
         return False
-    return draft.observation.resource.spec.scaling.floor > 0 and draft.ready(stable.revision) == 0
+    if draft.observation.sleep == "awake":
+        return True
+    since = waking_since(draft)
+    return since is not None and times.since(since, draft.now) >= seconds(draft.policy.progress_deadline)
+
+
+def waking_since(draft: Draft) -> str | None:
+    """Return since when a model that slept has been asked for; None where it is not waking."""
+    asleep = next((one for one in draft.observation.resource.status.conditions if one.type == "Asleep"), None)
+    if draft.observation.sleep != "waking" or asleep is None or asleep.status != "False":
+        return None
+    return asleep.last_transition_time
 
 
 def hold(draft: Draft, name: str, least: int, most: int | None = None) -> tuple[Kept, ...]:

@@ -1,4 +1,4 @@
-"""While the stable revision is the unhealthy one, the rollout halts."""
+"""While the stable revision is the unhealthy one, or wakes, the rollout halts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ from .plan import EnsureRevision, EnsureStableService
 
 
 def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool:
-    """Hold while the stable revision is the unhealthy one: rolling back onto it would lose every request."""
-    scaling, running = draft.observation.resource.spec.scaling, draft.status.rollout
-    if running is None or running.state == "Promoting" or canary.weight == 100 or not capacity.down(draft, stable):
+    """Hold while the stable revision is the unhealthy one: rolling back onto it would lose every request.
+
+    And while requests lead to the activators: they are not split there, and what was asked for first is the stable one.
+    """
+    scaling, running, route = draft.observation.resource.spec.scaling, draft.status.rollout, draft.observation.route
+    down = capacity.down(draft, stable)
+    if running is None or running.state == "Promoting" or canary.weight == 100:
         return False
-    draft.hold("StableUnavailable", "the stable revision has no ready replica: the rollout holds until it has one")
+    if down:
+        draft.hold("StableUnavailable", "the stable revision has no ready replica: the rollout holds until it has one")
+    elif route is not None and route.asleep:
+        draft.hold("Waking", "the model slept: the rollout goes on once the stable revision has a ready replica")
+    else:
+        return False
     # What keeps the stable revision down may well keep the new one from starting.
     draft.update_rollout(waiting_since=None, judged_since=None)
     revision = draft.revision(canary.revision)
@@ -25,7 +34,7 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     draft.act(*capacity.hold(draft, canary.revision, least))
     draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
     draft.look_in(5)
-    if _enough(draft, running, stable, draft.ready(canary.revision)):
+    if down and _enough(draft, running, stable, draft.ready(canary.revision)):
         draft.tell("StableUnavailable", "the stable revision is down: the new one takes over unproven", warning=True)
         ending.begin_promotion(draft, "StableUnavailable", "the stable revision has no ready replica", direct=True)
     return True

@@ -37,7 +37,10 @@ def _in_rollout(draft: Draft, running: RolloutStatus, stable: RevisionStatus) ->
     """Return the least and the most replicas of the stable revision while another one takes part."""
     back = limits.whole(draft, stable.revision)
     if back is not None and running.state == "RollingBack":
-        return max(draft.observation.resource.spec.scaling.floor, back), None
+        # All requests are to come, whatever part of them it has been seen to carry. That they come is no growth.
+        scaling = draft.observation.resource.spec.scaling
+        least = max(scaling.floor, back, min(running.stable_floor, scaling.ceiling))
+        return least, least
     if back is not None:
         # What was measured last holds on where the counters cannot be read for a while.
         draft.update_rollout(stable_floor=back)

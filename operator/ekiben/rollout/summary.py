@@ -57,7 +57,8 @@ def _write_down(draft: Draft) -> None:
     if stable is None:
         return
     known = before.down_since if before is not None and before.revision == stable.revision else None
-    since = (known or times.text(draft.now)) if capacity.down(draft, stable) else None
+    began = known or capacity.waking_since(draft) or times.text(draft.now)
+    since = began if capacity.down(draft, stable) else None
     if since != stable.down_since:
         draft.update(stable=stable.model_copy(update={"down_since": since}))
 

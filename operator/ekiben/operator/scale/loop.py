@@ -26,7 +26,7 @@ from .arm import Arm, Flow
 from .config import config_of, slow_above
 from .held import Held, Holding
 from .sleep import Sleep, SleepPhase
-from .view import pods, roles
+from .view import LEAVING, pods, roles
 
 _READING_SHARE = 0.8
 _REMIND = 15.0
@@ -79,7 +79,9 @@ class Loop:
             revision: self._arms.get(revision) or Arm(revision, self._known(world, revision))
             for revision in taking_part
         }
-        self._decided = {name: wanted for name, wanted in self._decided.items() if name in taking_part}
+        self._decided = {
+            name: wanted for name, wanted in self._decided.items() if taking_part.get(name, LEAVING) != LEAVING
+        }
         self._wake(world)
 
     def _wake(self, world: World) -> None:
@@ -112,9 +114,12 @@ class Loop:
             return None
         config = self._config(world, next(iter(self._arms)))
         profiles = {name: arm.profile(self._config(world, name), now) for name, arm in self._arms.items()}
-        seen = [one for one in profiles.values() if one is not None]
+        # Copies of requests, and testers' own, are no part of the load that the weights share out.
+        carrying = [name for name in profiles if self._carries(world, name)]
+        parts = [name for name, role in roles(world).items() if name in carrying or role == LEAVING]
+        seen = [found for name in parts or profiles if (found := profiles.get(name)) is not None]
         # Half of the load is no load to scale by.
-        if not seen or any(self._carries(world, name) and one is None for name, one in profiles.items()):
+        if not seen or any(profiles[name] is None for name in carrying):
             return None
         learned = {name: arm.state.learned for name, arm in self._arms.items()}
         kept = self._peaks[0][1] if self._peaks else 0
@@ -151,6 +156,8 @@ class Loop:
             decision = arm.observe(config, pods(world, revision), replicas, read, mine, flow, below, now)
             if role == 0:
                 self._note_sleep(config, decision, now)
+            if roles(world)[revision] == LEAVING:
+                continue
             before = self._decided.get(revision, replicas)
             self._decided[revision] = decision.replicas
             if decision.replicas != before:

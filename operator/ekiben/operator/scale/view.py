@@ -11,13 +11,19 @@ from ekiben.operator.world import Json, World
 from .arm import Seen
 
 
+LEAVING = "leaving"
+
+
 def roles(world: World) -> dict[str, str]:
-    """Return revision -> stable or canary, of those that may be scaled, the stable one first."""
+    """Return revision -> stable, canary or leaving, the stable one first.
+
+    What leaves is not scaled any more; but what it still carries, the stable one is about to.
+    """
     status = world.resource.status
     found = {status.stable.revision: "stable"} if status.stable is not None else {}
     leaving = status.rollout is not None and status.rollout.state in ("RollingBack", "Restoring")
-    if status.canary is not None and (status.stable is None or not leaving):
-        found.setdefault(status.canary.revision, "canary")
+    if status.canary is not None:
+        found.setdefault(status.canary.revision, LEAVING if leaving and found else "canary")
     return found
 
 
