@@ -51,3 +51,19 @@ def test_one_entry_that_cannot_be_read_takes_none_of_the_others_along():
     table = {"data": {IRIS.key: IRIS.to_json(), "shop.b": "{", "shop.c": IRIS.to_json(), "shop.d": "[1]"}}
     assert entries(table) == {IRIS.key: IRIS}
     assert entries({}) == {}
+
+
+@given(
+    st.lists(st.integers(FIRST_PORT, FIRST_PORT + 5), max_size=12),
+    st.dictionaries(st.integers(0, 9), st.integers(0, 12)),
+)
+def test_no_port_is_two_models(ports, holding):
+    made = {one.key: one for number, port in enumerate(ports) for one in [replace(IRIS, name=f"m{number}", port=port)]}
+    table = {"data": {key: one.to_json() for key, one in made.items()}}
+    holders = {FIRST_PORT + port: f"shop.m{number}" for port, number in holding.items()}
+    found = entries(table, holders)
+    assert sorted(one.port for one in found.values()) == sorted(set(ports))
+    for port, key in holders.items():
+        if key in made and made[key].port == port:
+            assert key in found, "who has a port keeps it"
+    assert set(entries(table)) == {min(k for k, one in made.items() if one.port == port) for port in ports}

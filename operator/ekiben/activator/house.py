@@ -16,6 +16,8 @@ from .proxy import Proxy
 from .queue import Queue
 
 _log = logging.getLogger(__name__)
+_REST = 60.0
+"""Seconds in which a port that a model has left is no other's: gateways and nodes still send its requests there."""
 _SPARE = 200
 """Connections of a model beyond those that wait or are on the way: they are answered with 503."""
 
@@ -46,14 +48,23 @@ class House:
         self._way = Onward(limits.max_body)
         self._rooms: dict[str, _Room] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+        self._left: dict[int, tuple[str, float]] = {}
+        """Ports -> the model that has left them, and when."""
 
     @property
     def queues(self) -> dict[str, Queue]:
         """The queue of each model whose port is open."""
         return {key: room.queue for key, room in self._rooms.items()}
 
+    @property
+    def ports(self) -> dict[int, str]:
+        """Port -> key of the model that it is open for."""
+        return {room.queue.entry.port: key for key, room in self._rooms.items()}
+
     async def follow(self, table: Mapping[str, Entry]) -> None:
-        """Take over the table."""
+        """Take over the table, which has no port twice."""
+        now = asyncio.get_running_loop().time()
+        self._left = {port: left for port, left in self._left.items() if now - left[1] < _REST}
         for key in [key for key, room in self._rooms.items() if not _same(room.queue.entry, table.get(key))]:
             self._leave(key)
         for key, entry in table.items():
@@ -82,6 +93,10 @@ class House:
         await self._way.close()
 
     async def _enter(self, key: str, entry: Entry) -> None:
+        if self._left.get(entry.port, (key,))[0] != key:
+            # The table is told again every few minutes: its turn comes then.
+            _log.warning("Port %d of %s was another model's a moment ago: it is opened later", entry.port, key)
+            return
         queue = Queue(entry)
         proxy = Proxy(queue, self._way, self._figures, self._limits.max_body)
         door = Door(proxy.handle, _connections(entry), self._limits.header_seconds)
@@ -95,6 +110,7 @@ class House:
 
     def _leave(self, key: str) -> None:
         room = self._rooms.pop(key)
+        self._left[room.queue.entry.port] = key, asyncio.get_running_loop().time()
         room.queue.close()
         room.door.shut()
         leaving = asyncio.create_task(self._see_off(key, room))

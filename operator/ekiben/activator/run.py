@@ -95,5 +95,5 @@ async def _follow(tables: Tables, house: House, state: admin.State) -> None:
                     _log.warning("There is no ConfigMap %s yet: the operator, or the chart, makes it", TABLE)
                 # One that somebody deleted says nothing about the models: what is held goes on.
                 continue
-            await house.follow(entries(table))
+            await house.follow(entries(table, house.ports))
             state.told = True

@@ -81,17 +81,26 @@ def entry_from(text: str) -> Entry:
     return entry
 
 
-def entries(table: Mapping[str, Any]) -> dict[str, Entry]:
-    """Return the entries of the ConfigMap by their keys; what cannot be read is left out."""
+def entries(table: Mapping[str, Any], holders: Mapping[int, str] | None = None) -> dict[str, Entry]:
+    """Return the entries of the ConfigMap by their keys; what cannot be read is left out.
+
+    Of two that name one port only one is returned: requests for the other would reach its pods.
+
+    Args:
+        table: the ConfigMap.
+        holders: port -> key of the entry that has it already; by default the first by name does.
+    """
     found: dict[str, Entry] = {}
-    for key, text in (table.get("data") or {}).items():
+    for key, text in sorted((table.get("data") or {}).items()):
         try:
             entry = entry_from(text)
         except EntryError:
             continue
         if entry.key == key:
             found[key] = entry
-    return found
+    holding = {entry.port: key for key, entry in reversed(found.items())}
+    holding |= {port: key for port, key in (holders or {}).items() if key in found and found[key].port == port}
+    return {key: entry for key, entry in found.items() if holding[entry.port] == key}
 
 
 def _check(entry: Entry) -> None:

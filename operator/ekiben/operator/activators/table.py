@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
+from ekiben.cluster.errors import ConflictError
 from ekiben.objects.activation import FIRST_PORT, LAST_PORT, TABLE, Entry, entries, key_of
 
 _PORTS = LAST_PORT - FIRST_PORT + 1
+_TRIES = 5
 
 
 class NoPortError(Exception):
@@ -18,12 +21,16 @@ class NoPortError(Exception):
 
 
 class Table:
-    """The ConfigMap, which this operator alone writes."""
+    """The ConfigMap, which operators write; at a change of leader two may do so for a moment.
+
+    A port is given out on what was read, so each write names the version that was: the second of two reads again.
+    """
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._entries: dict[str, Entry] = {}
+        self._version = ""
         self._writing = asyncio.Lock()
         self.installed = False
 
@@ -39,9 +46,7 @@ class Table:
             ClusterError: the API server was not reached, or refuses.
         """
         async with self._writing:
-            found = await self._cluster.find(kinds.CONFIG_MAP, self._namespace, TABLE)
-            self.installed = found is not None
-            self._entries = entries(found or {})
+            await self._read()
 
     def port(self, namespace: str, name: str, uid: str) -> int:
         """Return a model's port; 0 where it has none."""
@@ -55,7 +60,8 @@ class Table:
             NoPortError: there is none left.
             ClusterError: the API server was not reached, or refuses.
         """
-        async with self._writing:
+
+        async def write() -> bool:
             before = self._entries.get(wanted.key)
             kept = before is not None and before.uid == wanted.uid
             entry = replace(wanted, port=before.port if before is not None and kept else self._free(wanted.uid))
@@ -65,6 +71,8 @@ class Table:
             self._entries[entry.key] = entry
             return True
 
+        return await self._decide(write)
+
     async def forget(self, namespace: str, name: str) -> bool:
         """Remove a model's entry; returns whether there was one.
 
@@ -72,15 +80,36 @@ class Table:
             ClusterError: the API server was not reached, or refuses.
         """
         key = key_of(namespace, name)
-        async with self._writing:
+
+        async def write() -> bool:
             if key not in self._entries:
                 return False
             await self._put(key, None)
             del self._entries[key]
             return True
 
+        return await self._decide(write)
+
+    async def _decide(self, write: Callable[[], Awaitable[bool]]) -> bool:
+        """Write, and where somebody else has written since, read and decide again."""
+        async with self._writing:
+            for _ in range(_TRIES - 1):
+                try:
+                    return await write()
+                except ConflictError:
+                    await self._read()
+            return await write()
+
+    async def _read(self) -> None:
+        found = await self._cluster.find(kinds.CONFIG_MAP, self._namespace, TABLE)
+        self.installed = found is not None
+        self._version = found["metadata"]["resourceVersion"] if found is not None else ""
+        self._entries = entries(found or {}, {entry.port: key for key, entry in self._entries.items()})
+
     async def _put(self, key: str, text: str | None) -> None:
-        await self._cluster.merge(kinds.CONFIG_MAP, self._namespace, TABLE, {"data": {key: text}})
+        version = {"metadata": {"resourceVersion": self._version}} if self._version else {}
+        written = await self._cluster.merge(kinds.CONFIG_MAP, self._namespace, TABLE, {**version, "data": {key: text}})
+        self._version = written["metadata"]["resourceVersion"]
 
     def _free(self, uid: str) -> int:
         """Return a port. A port that is freed is not the next that is given out: a gateway may still know it."""
