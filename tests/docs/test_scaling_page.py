@@ -9,6 +9,7 @@ from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.scaling import ScalingMetricType
 from ekiben.objects import scaled_object
 from ekiben.rollout.scaled import follows
+from ekiben.rollout.why import Why
 from ekiben.scaling import Reason
 
 _PAGE = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
@@ -30,7 +31,7 @@ def test_every_spec_is_one_that_the_operator_reads() -> None:
 
 
 def test_every_reason_and_every_metric_is_explained() -> None:
-    for word in [*Reason, *ScalingMetricType]:
+    for word in [*Reason, *Why, *ScalingMetricType]:
         assert f"`{word.value}`" in _PAGE, word
 
 

@@ -10,12 +10,12 @@ from . import capacity, times
 from .draft import Draft
 from .observation import Measured
 from .plan import Scale
+from .why import Why, why
 
 _FIGURES = 30.0
 """Seconds after which figures are written again although nothing else has changed."""
 _LEARNED = 300.0
 _DIGITS = 3
-_NOTHING = "NotMeasured"
 
 
 def write(draft: Draft) -> None:
@@ -63,9 +63,9 @@ def _revision(draft: Draft, part: RevisionStatus, before: RevisionScaling | None
     now = times.text(draft.now)
     seen = draft.observation.measured.get(part.revision, Measured())
     writer, desired = _writer(draft, part), _desired(draft, part)
-    reason, message = _why(seen, writer)
+    reason, message = why(draft, part, desired, writer)
     same = before is not None and (before.writer, before.desired) == (writer.value, desired)
-    if before is not None and before.reason == _NOTHING and reason != _NOTHING:
+    if before is not None and before.reason == Why.NOT_MEASURED != reason:
         same = False  # now it is known why
     if before is not None and same:
         fresh = _older(before.seen_at, draft.now, _FIGURES)
@@ -103,16 +103,6 @@ def _writer(draft: Draft, part: RevisionStatus) -> Writer:
 def _desired(draft: Draft, part: RevisionStatus) -> int:
     asked = [one.replicas for one in draft.actions if isinstance(one, Scale) and one.revision == part.revision]
     return asked[-1] if asked else part.replicas
-
-
-def _why(seen: Measured, writer: Writer) -> tuple[str, str]:
-    if writer is Writer.FIXED:
-        return "Fixed", "scaling.replicas says so"
-    if writer is Writer.KEDA:
-        return "Keda", "KEDA follows its triggers"
-    if seen.message:
-        return seen.reason, seen.message
-    return _NOTHING, "nothing has been measured yet: what there is stays"
 
 
 def _figures(seen: Measured) -> tuple[float | None, float | None]:
