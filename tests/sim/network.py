@@ -49,7 +49,9 @@ class Endpoints:
         owner = {"kind": "Service", "name": meta["name"], "uid": meta["uid"], "controller": True}
         labels = {**(meta.get("labels") or {}), "kubernetes.io/service-name": meta["name"]}
         own = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [owner]}
-        if before is None or before.get("endpoints") != endpoints or before["metadata"]["labels"] != labels:
+        # One of a Service that was deleted goes with it, though there is another of that name by now.
+        kept = {key: value for key, value in (before or {}).get("metadata", {}).items() if key in own}
+        if before is None or before.get("endpoints") != endpoints or kept != own:
             self._world.server.put(kinds.ENDPOINT_SLICE, {"metadata": own, "endpoints": endpoints})
 
 
