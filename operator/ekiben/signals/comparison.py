@@ -36,7 +36,9 @@ class Reading:
 
     counted: Counted
     since: Mapping[str, float]
-    """Pod uid -> when it was read before, seconds since the epoch."""
+    """Pod uid -> when it had counted what it said before, seconds since the epoch."""
+    read: Mapping[str, float]
+    """Pod uid -> when the last reading began that it answered."""
     before: float | None
     """When the reading before began."""
     now: float
@@ -73,6 +75,7 @@ class Comparison:
         self._gatherer = Gatherer(tick)
         self._share = 0.0
         self._read_at: float | None = None
+        self._read: dict[str, float] = {}
 
     def change(self, share: float, now: float, settle: float, history: Histogram | None) -> None:
         """Begin anew at another share of the requests.
@@ -93,7 +96,10 @@ class Comparison:
         """Take in a reading that began at `now`; `count` then makes evidence of it."""
         counted, since = self.references.take(targets, counters, now)
         before, self._read_at = self._read_at, now
-        return Reading(Counted(counted), since, before, now)
+        read = {uid: self._read[uid] for uid in counted}
+        existing = {target.uid for target in targets}
+        self._read = {uid: at for uid, at in self._read.items() if uid in existing} | dict.fromkeys(counters, now)
+        return Reading(Counted(counted), since, read, before, now)
 
     def count(
         self,
@@ -119,11 +125,17 @@ class Comparison:
         settled = self._gatherer.settled
         late = reading.before >= settled
         fresh = {u: one for u, one in reading.counted.each.items() if not (late and reading.since[u] < settled)}
+        if reading.counted.each and not fresh:
+            # A block that began here would be without the pods' first part, and they would all be left out of it.
+            self._gatherer.drop()
+            return
         usable = Counted(fresh)
         mine, others = usable.of(canary), usable.of(baseline)
         # Of a pod that is read for the first time nobody knows what it has just answered.
         complete = complete and len(mine) == len(canary) and len(others) == len(baseline)
-        block = self._gatherer.add(mine, others, reading.before, reading.now, pooled=pooled, complete=complete)
+        block = self._gatherer.add(
+            mine, others, reading.before, reading.now, read=reading.read, pooled=pooled, complete=complete
+        )
         self._step(block)
 
     def _step(self, block: Block | None) -> None:

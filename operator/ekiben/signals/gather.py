@@ -41,12 +41,14 @@ class Gatherer:
     _ends: float = 0.0
     _canary: dict[str, Increment] = field(default_factory=dict)
     _baseline: dict[str, Increment] = field(default_factory=dict)
+    _from: dict[str, float] = field(default_factory=dict)
+    """Pod uid -> since when it has counted what the block has of it."""
 
     def begin(self, now: float, settle: float, weight: float | None = None) -> None:
         """Start anew after a weight change; nothing counts for `settle` seconds."""
         self.since, self.settled, self.weight = now, now + settle, weight
         self._before = (0, 0)
-        self._drop()
+        self.drop()
 
     def add(
         self,
@@ -55,6 +57,7 @@ class Gatherer:
         start: float,
         end: float,
         *,
+        read: Mapping[str, float],
         pooled: bool = False,
         complete: bool = True,
     ) -> Block | None:
@@ -65,12 +68,15 @@ class Gatherer:
             baseline: the same for the stable.
             start: when the earlier of the two scrapes began.
             end: when the later one began.
+            read: pod uid -> when the earlier of its own two scrapes began.
             pooled: whether what stands at a pod is of its whole revision.
             complete: whether all pods could be read; if not, the block carries no weight to compare its requests with.
         """
         if start >= self.settled:
             if self._began is None:
                 self._began, self._ends = start, start + self._length(start)
+            for uid in (*canary, *baseline):
+                self._from.setdefault(uid, read[uid])
             self._canary, self._baseline = merge(self._canary, canary), merge(self._baseline, baseline)
             self._complete = self._complete and complete
         self._before = (self._before[0] + _requests(canary), self._before[1] + _requests(baseline))
@@ -79,9 +85,21 @@ class Gatherer:
         # Both arms have to be seen at the end, or the block would compare different spans.
         if not (full and canary and baseline):
             return None
+        self._leave_out(canary, baseline)
         block = self._close(end, pooled=pooled)
         # A test of so many requests costs seconds and gigabytes, of everybody's operator.
         return None if min(_total(block.canary), _total(block.baseline)) > _MOST_REQUESTS else block
+
+    def _leave_out(self, canary: Mapping[str, Increment], baseline: Mapping[str, Increment]) -> None:
+        """Leave out the pods whose counts are not of the whole block, and of nothing else.
+
+        What a pod brings that could not be read for a while is of a longer span than the others' counts: a burst of
+        errors that hit both revisions alike would stand in one of them alone.
+        """
+        whole = {uid for uid in (*canary, *baseline) if self._from[uid] == self._began}
+        self._complete = self._complete and whole == {*self._canary, *self._baseline}
+        self._canary = {uid: one for uid, one in self._canary.items() if uid in whole}
+        self._baseline = {uid: one for uid, one in self._baseline.items() if uid in whole}
 
     def _close(self, end: float, *, pooled: bool) -> Block:
         bounds = common_bounds((*self._canary.values(), *self._baseline.values()))
@@ -93,11 +111,12 @@ class Gatherer:
             bounds=bounds,
             weight=self.weight if self._complete else None,
         )
-        self._drop()
+        self.drop()
         return block
 
-    def _drop(self) -> None:
-        self._began, self._canary, self._baseline, self._complete = None, {}, {}, True
+    def drop(self) -> None:
+        """Forget what the present block has so far; the next tick begins another."""
+        self._began, self._canary, self._baseline, self._from, self._complete = None, {}, {}, {}, True
 
     def _length(self, start: float) -> float:
         elapsed = start - self.since
