@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import specs
 from .load import Load, pods
-from .quick_turns import Turn, dies, dies_writing, freeze, lose_status, new, traffic
+from .quick_turns import Turn, dies, dies_writing, freeze, lose_status, new, recover, traffic
 
 if TYPE_CHECKING:
     from .quick import Quick
@@ -45,6 +45,17 @@ def request(one: Quick) -> str:
     """One caller comes, for a moment."""
     _load(one).until = one.world.now + one.rng.choice((0.5, 3.0, 12.0))
     return "a request comes"
+
+
+def wakes_slowly(one: Quick) -> str | None:
+    """A caller comes, and the pods do not start before they are healed."""
+    child = one.world.deployed.get(one.part("stable") or "")
+    if child is None:
+        return None
+    child.startable = False
+    _load(one).until = one.world.now + one.rng.choice((3.0, 12.0))
+    one.pass_time(2)
+    return "a request comes, and pods of the stable do not come up"
 
 
 def moves(one: Quick) -> str:
@@ -115,17 +126,25 @@ _ANYWHERE: dict[Turn, float] = {
     follow: 4, quiet: 5, request: 2, moves: 4, unreadable: 2, activators: 2, keda: 1, restart: 1, traffic: 2,
 }  # fmt: skip
 _IN: dict[str, dict[Turn, float]] = {
-    "Asleep": {new: 6, request: 5, restart: 3, lose_status: 3, follow: 3, freeze: 2, dies: 2, activators: 2},
-    "FallingAsleep": {request: 6, new: 6, dies: 4, dies_writing: 4, lose_status: 6, restart: 4, freeze: 4, follow: 4},
-    "Waking": {dies: 4, dies_writing: 4, lose_status: 6, restart: 4, freeze: 4, new: 6, follow: 4, activators: 3},
-}
+    "Asleep": {
+        new: 6, request: 3, wakes_slowly: 12, restart: 4, lose_status: 5, follow: 3, freeze: 3, dies: 7, activators: 3,
+    },
+    "FallingAsleep": {
+        request: 5, new: 5, dies: 5, dies_writing: 3, lose_status: 7, restart: 6, freeze: 6, follow: 4, activators: 5,
+        traffic: 3,
+    },
+    "Waking": {
+        dies: 8, dies_writing: 3, lose_status: 14, restart: 6, freeze: 8, new: 4, follow: 5, activators: 4, request: 6,
+        traffic: 4, recover: 4,
+    },
+}  # fmt: skip
 
 
 def often(one: Quick) -> float:
-    """Return how often the next turn is one of these: falling asleep and waking take seconds only."""
+    """Return how often the next turn is one of these: on the way to sleep and back, most are."""
     if one.world.load is None:
         return 0.0
-    return _OFTEN_ON_ITS_WAY if one.nap in ("FallingAsleep", "Waking") else _OFTEN
+    return _OFTEN_ON_ITS_WAY if one.nap != "Awake" else _OFTEN
 
 
 def turn(one: Quick) -> None:
@@ -160,7 +179,7 @@ def problems(one: Quick, stable: str) -> list[str]:
     found = [] if not world.wake else ["callers are there, and the route leads to the activators"]
     world.traffic, load.until = False, 0.0
     one.note("nobody asks for it")
-    one.pass_time(40)
+    one.pass_time(30)
     before, wanted = world.writes, world.deployed[stable].wanted
     one.pass_time(60)
     if world.writes != before:
@@ -171,8 +190,7 @@ def problems(one: Quick, stable: str) -> list[str]:
         found.append(f"nobody could wake {stable}, and it has {wanted} replicas")
     world.traffic = True
     one.note("somebody asks for it")
-    for _ in range(_PATIENCE):
-        one.pass_time(1)
+    one.pass_time(_PATIENCE)
     if world.wake or not world.deployed[stable].ready or load.activators.waiting or load.activators.in_path:
         found.append(f"{stable} was asked for, and does not serve by itself")
     return found
