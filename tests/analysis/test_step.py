@@ -160,11 +160,44 @@ def test_without_a_histogram_latency_is_left_out_and_said():
 
 def test_without_answers_latency_is_undecided_and_never_passes():
     state = initial(Config(), Histogram((), (0,)))
-    state = run(state, [Block(str(n), 0, {"c": Counts(20)}, {"b": Counts(180)}) for n in range(200)])
+    state = run(state, [Block(str(n), 0, {"c": Counts(20)}, {"b": Counts(180, 100, (), 80)}) for n in range(200)])
     said = verdict(state)
     assert state.mode is LatencyMode.PENDING
     assert said.kind == "Unknown"
     assert "latency: undecided" in said.because
+
+
+@pytest.mark.parametrize("bounds", [(), BOUNDS])
+def test_a_server_that_answers_and_exports_no_histogram_leaves_latency_out(bounds):
+    state = initial(Config(), Histogram((), (0,)))
+    canary = Counts(20, 0, (0, 20, 0, 0) if bounds else ())
+    made = [Block(str(n), 0, {"c": canary}, {"b": Counts(15)}, bounds) for n in range(400)]
+    first, _ = step(state, made[0])
+    assert first.mode is LatencyMode.PENDING
+    state = run(state, made)
+    said = verdict(state)
+    assert state.mode is LatencyMode.ABSENT
+    assert said.kind == "NotWorse"
+    assert "latency: left out, because the stable exports no latency histogram" in said.because
+    assert sum(metric.share for _, metric in state.metrics) == pytest.approx(1)
+
+
+@given(st.integers(0, 15), st.integers(0, 15))
+def test_what_was_kept_for_latency_is_handed_on_and_nothing_more(canary, baseline):
+    state = replace(initial(Config(), Histogram((), (0,))), rejected=None)
+    before = run(state, [Block("1", 0, {"c": Counts(15, canary)}, {"b": Counts(15, baseline, (), 15 - baseline)})])
+    after, _ = step(before, Block("2", 0, {}, {"b": Counts(20)}))
+    if not before.regressed:
+        assert (before.mode, after.mode) == (LatencyMode.PENDING, LatencyMode.ABSENT)
+        assert log_evidence(after) == pytest.approx(log_evidence(before), abs=1e-9)
+
+
+def test_a_histogram_that_comes_late_is_judged():
+    state = initial(Config(), Histogram((), (0,)))
+    state = run(state, [Block("0", 0, {"c": Counts(2)}, {"b": Counts(10)}), block(1, counts(2, 0), counts(18, 0))])
+    assert state.mode is LatencyMode.PENDING
+    state = run(state, [block(2, counts(2, 0), counts(18, 0))])
+    assert state.mode is LatencyMode.FIXED
 
 
 def test_a_late_boundary_rests_on_earlier_blocks_alone():

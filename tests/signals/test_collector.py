@@ -376,6 +376,25 @@ async def test_a_runtime_without_histogram_leaves_latency_out(world):
     assert "latency: left out" in drive.evidence().message
 
 
+async def test_pods_without_a_histogram_leave_latency_out_whatever_their_runtime_may_export(world):
+    world.pods = {name: PodCounters() for name in world.pods}
+    drive = Drive(world, collector(world))
+
+    async def tick(times: int, canary: int) -> None:
+        for _ in range(times):
+            for name, pod in world.pods.items():
+                more = canary if name.startswith(CANARY) else 45
+                world.pods[name] = replace(pod, requests=pod.requests + more)
+            await drive.collector.tick(world.targets(), drive.now)
+            drive.now += 1
+
+    await tick(3, 0)
+    drive.collector.weight_acknowledged(10, drive.now)
+    await tick(150, 5)
+    assert "latency: left out" in drive.evidence().message
+    assert drive.evidence().verdict == "NotWorse"
+
+
 async def test_little_traffic_makes_longer_blocks(world):
     drive = await started(world)
     for _ in range(30):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, log
+from math import inf, log, log1p
+
+import numpy as np
 
 from . import noise, regression, slowness, split
 from .block import POOLED, Block, Table, errors_table, histogram_of, rejected_table, slow_table
@@ -11,7 +13,7 @@ from .config import Config
 from .histogram import Histogram, boundary_nearest, odds_tolerance
 from .metric import LatencyMode, Metric
 from .noise import Noise
-from .noninferiority import log_increment
+from .noninferiority import log_increment, log_odds_increment
 from .slowness import Answers
 from .state import State
 from .verdict import Verdict, convicts, verdict
@@ -37,8 +39,8 @@ def initial(config: Config, baseline: Histogram | None, *, rejected: bool = True
     Args:
         config: what is to be guaranteed.
         baseline: the stable's successful answers by latency, before the canary's first request; with too few answers
-            the boundary waits for more of them, and before the first one it may have no bounds at all. None where the
-            runtime exports no histogram.
+            the boundary waits for more of them, and before the first one it may have no bounds at all; where so many
+            answers stand in no histogram, latency is left out. None where the runtime is known to export none.
         rejected: whether rejected requests are judged.
     """
     judged = {"errors", *(("rejected",) if rejected else ()), *(("latency",) if baseline is not None else ())}
@@ -92,11 +94,11 @@ def _metric_after(state: State, metric: Metric, table: Table) -> Metric:
 
 
 def _passing(metric: Metric, table: Table, config: Config) -> Metric:
-    return replace(
-        metric,
-        log_not_worse=metric.log_not_worse + log_increment(metric.totals, table, config.delta, config.rho),
-        totals=metric.totals + table,
-    )
+    if config.odds_margin is not None:
+        gained = log_odds_increment(table, config.odds_margin)
+    else:
+        gained = log_increment(metric.totals, table, config.delta, config.rho)
+    return replace(metric, log_not_worse=metric.log_not_worse + gained, totals=metric.totals + table)
 
 
 def _goal(state: State, metric: Metric, fewest: int = noise.FEWEST_PODS) -> float:
@@ -163,12 +165,36 @@ def _discounted(state: State) -> State:
 def _gather(state: State, block: Block) -> State:
     if state.mode is not LatencyMode.PENDING or state.gathered is None:
         return state
-    if not block.bounds:
-        return state
     counts = histogram_of(block.baseline, block.bounds)
+    if not block.bounds or not sum(counts):
+        return _unseen(state, state.gathered, block)
     same = state.gathered.bounds == block.bounds
     gathered = state.gathered.plus(counts) if same else Histogram(block.bounds, counts)
     return _with_boundary(replace(state, gathered=gathered))
+
+
+def _unseen(state: State, gathered: Histogram, block: Block) -> State:
+    """Take in successes of the stable that stand in no histogram; after so many there will be none."""
+    if gathered.bounds:
+        return state
+    successes = sum(counts.n - counts.errors - counts.rejected for counts in block.baseline.values())
+    gathered = gathered.plus((successes,))
+    if gathered.total < _FEWEST_ANSWERS:
+        return replace(state, gathered=gathered)
+    # What was kept for latency has not been staked: all others get their part of it.
+    kept = sum(metric.share for _, metric in state.metrics)
+
+    def richer(metric: Metric) -> Metric:
+        log_wealth = float(np.logaddexp(log(kept) + metric.wealth.log_wealth, log1p(-kept)))
+        return replace(metric, share=metric.share / kept, wealth=replace(metric.wealth, log_wealth=log_wealth))
+
+    return replace(
+        state,
+        mode=LatencyMode.ABSENT,
+        gathered=None,
+        errors=richer(state.errors),
+        rejected=None if state.rejected is None else richer(state.rejected),
+    )
 
 
 def _with_boundary(state: State) -> State:

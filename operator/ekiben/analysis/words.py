@@ -15,7 +15,9 @@ def because(state: State, kind: str) -> str:
     """Return what the verdict rests on, metric by metric."""
     parts = [_sentence(state, name, metric, kind) for name, metric in state.metrics]
     if state.mode is LatencyMode.ABSENT:
-        parts.append("latency: left out, because the stable exports no latency histogram")
+        parts.append(
+            "latency: left out, because the stable exports no latency histogram that the canary's could be held against"
+        )
     elif state.mode is LatencyMode.PENDING:
         parts.append("latency: undecided, because the stable has not answered often enough to say what is slow")
     return "; ".join(parts)
