@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import binom
+from scipy.stats import binom, nchypergeom_fisher
 
 from ekiben.analysis.block import Table
-from ekiben.analysis.noninferiority import log_increment, nearest_null, pooled_rate
+from ekiben.analysis.noninferiority import log_increment, log_odds_increment, nearest_null, pooled_rate
 
 MARGINS = st.tuples(st.floats(0.001, 0.3), st.floats(1.01, 10))
 TRIALS = st.integers(1, 2000)
@@ -104,3 +104,22 @@ def test_with_no_errors_the_time_is_known():
         seconds += 2
     assert 100 < seconds < 260
     assert exp(log_e) >= 20
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data(), st.floats(1.01, 5), st.floats(1, 20))
+@settings(deadline=None, max_examples=100)
+def test_by_odds_the_expectation_is_1_at_the_margin_and_at_most_1_beyond(canary, baseline, data, odds, beyond):
+    events = data.draw(st.integers(0, canary + baseline))
+    possible = np.arange(max(0, events - baseline), min(canary, events) + 1)
+    tables = [Table(int(x), canary, events - int(x), baseline) for x in possible]
+    factors = np.exp([log_odds_increment(table, odds) for table in tables])
+    for truth in (odds, odds * beyond):
+        null = nchypergeom_fisher.pmf(possible, canary + baseline, events, canary, truth)
+        assert null @ factors <= 1 + 1e-9
+        assert truth > odds or null @ factors == pytest.approx(1, abs=1e-9)
+
+
+def test_by_odds_many_trials_cost_no_more():
+    found = log_odds_increment(Table(20_000, 2_000_000, 20_000, 2_000_000), 1.15)
+    # A normal approximation: as many events in each arm, where 40,000 at odds 1.15 would be 21,393 and 18,607.
+    assert found == pytest.approx(1393**2 / (2 * 40_000 / 4), rel=0.05)

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.signals.test_collector import Drive, World, collector
 
-from ekiben.analysis import Config
+from ekiben.analysis import POOLED, Block, Config, Counts, initial, step
 from ekiben.api.rollout import Direction, NamedMetric
-from ekiben.signals.business import BusinessMetric, split
+from ekiben.signals.business import BusinessMetric, View, split, together
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
 from ekiben.signals.prometheus_api import Series
 from ekiben.signals.queries import parse
@@ -248,3 +249,52 @@ def test_the_shares_add_up():
     rest, own = split(Config(alpha=0.01), names)
     assert rest.alpha + sum(one.alpha for one in own.values()) == pytest.approx(0.01, abs=1e-15)
     assert split(Config(), []) == (Config(), {})
+
+
+def rare(direction, canary, *, tolerance=1.15, rate=0.003, blocks=40, seed=0):
+    """Judge a metric of so many events in both arms, 1000 trials of the canary a block and 9000 of the stable."""
+    wanted = NamedMetric(name="orders", direction=direction, tolerance=tolerance)
+    state = initial(split(Config(), [wanted])[1]["orders"], None, rejected=False)
+    rng = np.random.default_rng(seed)
+    for number in range(blocks):
+        arms = [Counts(n, int(rng.binomial(n, p))) for n, p in ((1000, canary), (9000, rate))]
+        first, second = arms if direction is Direction.LOWER else reversed(arms)
+        state, said = step(state, Block(str(number), 60.0 * number, {POOLED: first}, {POOLED: second}))
+        if said.kind != "Unknown":
+            return said.kind
+    return "Unknown"
+
+
+@pytest.mark.parametrize(
+    ("direction", "canary"),
+    [(Direction.HIGHER, 0.0), (Direction.HIGHER, 0.0015), (Direction.LOWER, 0.006), (Direction.LOWER, 0.009)],
+)
+def test_what_is_rare_and_worse_is_never_called_not_worse(direction, canary):
+    # All of it is far below one percentage point.
+    found = [rare(direction, canary, seed=seed) for seed in range(10)]
+    assert found.count("NotWorse") == 0
+    assert found.count("Regressed") >= 8
+
+
+@pytest.mark.parametrize("direction", [Direction.LOWER, Direction.HIGHER])
+def test_what_is_rare_and_alike_passes_within_a_tolerance_that_its_events_allow(direction):
+    assert [rare(direction, 0.003, tolerance=2.0, seed=seed) for seed in range(10)].count("NotWorse") >= 9
+
+
+@pytest.mark.parametrize(("direction", "canary"), [(Direction.LOWER, 0.02 * 1.5), (Direction.HIGHER, 0.02 / 1.5)])
+def test_what_is_worse_by_the_margin_is_seldom_called_not_worse(direction, canary):
+    found = [rare(direction, canary, rate=0.02, tolerance=1.5, seed=seed) for seed in range(40)]
+    # 5 % is the bound: seven of 40 come up once in 500 times at the bound itself.
+    assert found.count("NotWorse") < 7
+
+
+def test_what_is_awaited_of_a_metric_is_not_promised_by_the_requests():
+    requests = initial(Config(), None, rejected=False)
+    for number in range(20):
+        block = Block(str(number), float(number), {POOLED: Counts(100, 1)}, {POOLED: Counts(900, 9)})
+        requests, said = step(requests, block)
+        if said.needs:
+            break
+    assert said.needs
+    assert together(requests, []).needs == said.needs
+    assert together(requests, [View("Unknown", "orders: nothing yet", None)]).needs is None

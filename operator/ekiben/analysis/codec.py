@@ -31,7 +31,8 @@ def encoded(state: State) -> Json:
     """Return the state as what JSON can say."""
     return {
         "version": VERSION,
-        "config": asdict(state.config),
+        # What is not given is left out, so that a program from before it can read the state.
+        "config": {name: value for name, value in asdict(state.config).items() if value is not None},
         **{name: _metric(metric) for name, metric in state.metrics},
         "mode": state.mode.value,
         "boundary": state.boundary,

@@ -24,6 +24,8 @@ class Config:
     """Absolute margin of "not worse", a difference of rates."""
     rho: float = 1.5
     """Relative margin of "not worse", a ratio of rates; above 1."""
+    odds_margin: float | None = None
+    """The margin as an odds ratio, at least 1; where it is given, delta and rho are not used."""
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "delta"):
@@ -32,6 +34,8 @@ class Config:
         for name in ("error_tolerance", "latency_tolerance"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        if self.odds_margin is not None and not self.odds_margin >= 1:
+            raise ValueError(f"odds_margin is at least 1, not {self.odds_margin}")
         if not self.rho > 1:
             raise ValueError(f"rho is above 1, not {self.rho}")
 

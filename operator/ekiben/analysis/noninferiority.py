@@ -3,14 +3,22 @@
 An e-process as well: each block is multiplied by the likelihood of the pooled rate so far, in both arms, over that of
 the nearest pair of rates (a, b) in H0. H0 is convex, so the nearest pair makes this an e-variable.
 
-Source: Turner, Ly, Grünwald, Generic E-variables for exact sequential k-sample tests, section on convex nulls.
+Where the margin is an odds ratio w, H0 is "the canary's odds are at least w times the baseline's". The block's margins
+are taken as given, and each block is multiplied by the likelihood of equal odds over that of w. That falls with each of
+the canary's events, so that its expectation is 1 at w and at most 1 beyond it, whatever the rates are and do.
+
+Source: Turner, Ly, Grünwald, Generic E-variables for exact sequential k-sample tests, section on convex nulls; for odds
+R. A. Fisher, The logic of inductive inference.
 """
 
 from __future__ import annotations
 
 from math import log, log1p
 
+import numpy as np
+
 from .block import Table
+from .exchange import log_mean
 
 _PRIOR_EVENTS = 0.5
 _PRIOR_TRIALS = 30.5
@@ -52,6 +60,17 @@ def log_increment(past: Table, table: Table, delta: float, rho: float) -> float:
     return _log_ratio(table.canary_events, table.canary_trials, q, a) + _log_ratio(
         table.baseline_events, table.baseline_trials, q, b
     )
+
+
+def log_odds_increment(table: Table, odds: float) -> float:
+    """Return the log of the block's factor where the margin is an odds ratio; 0 where the block cannot tell."""
+    events = table.canary_events + table.baseline_events
+    others = table.canary_trials + table.baseline_trials - events
+    if not table.compares or not events or not others:
+        return 0.0
+    log_odds = log(odds)
+    means = log_mean(np.array([others, events], dtype=np.float64), table.canary_trials, np.array([[0.0, log_odds]]))
+    return float(means[0]) - table.canary_events * log_odds
 
 
 def _log_ratio(events: int, trials: int, q: float, p: float) -> float:

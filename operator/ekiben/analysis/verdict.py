@@ -116,7 +116,7 @@ def _note(state: State) -> str:
 
 
 def _needs(state: State) -> float | None:
-    if state.mode is LatencyMode.PENDING:
+    if state.mode is LatencyMode.PENDING or state.config.odds_margin is not None:
         return None
     config, longest = state.config, 0.0
     for _, metric in state.metrics:

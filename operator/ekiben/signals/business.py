@@ -27,7 +27,16 @@ def split(config: Config, metrics: Sequence[NamedMetric]) -> tuple[Config, dict[
     if not metrics:
         return config, {}
     share = ALPHA_SHARE / len(metrics)
-    own = {one.name: replace(config, alpha=config.alpha * share, error_tolerance=one.tolerance) for one in metrics}
+    own = {
+        one.name: replace(
+            config,
+            alpha=config.alpha * share,
+            error_tolerance=one.tolerance,
+            # The margin of requests would hide any change of what is rare: one percentage point may be all there is.
+            odds_margin=one.tolerance,
+        )
+        for one in metrics
+    }
     return replace(config, alpha=config.alpha * (1 - ALPHA_SHARE)), own
 
 
@@ -57,7 +66,8 @@ def together(requests: State | None, metrics: Sequence[View]) -> Verdict:
         (own.problem if own is not None else "") or (troubled.problem if troubled else ""),
         (own.problem_message if own is not None else "") or (troubled.problem_message if troubled else ""),
         own.note if own is not None else "",
-        own.needs if own is not None else None,
+        # What the requests still need is not when the verdict comes, where a business metric is awaited as well.
+        own.needs if own is not None and all(one.kind != "Unknown" for one in metrics) else None,
     )
 
 
