@@ -76,6 +76,7 @@ class Metrics:
         """Show a resource's status."""
         self._note_phase(key, status.phase)
         self.weight.labels(*key).set(status.canary.weight if status.canary else 0)
+        self.scaling.tell(key, status)
         metrics = status.verdict.metrics if status.verdict and status.rollout else []
         for metric in metrics:
             self.evidence.labels(*key, metric.name, "regressed").set(metric.regressed)
@@ -91,6 +92,7 @@ class Metrics:
     def forget(self, key: Key) -> None:
         """Remove the series of a resource that is gone."""
         self._drop_evidence(key, self._evidence.pop(key, set()))
+        self.scaling.forget(key)
         if self._phases.pop(key, None) is not None:
             with suppress(KeyError):  # blocked from the beginning
                 self.weight.remove(*key)

@@ -26,6 +26,7 @@ from .metrics import Metrics
 from .observe import Observer, observation
 from .patience import Patience
 from .queue import Key, WorkQueue
+from .scale import moves
 from .scale.scalers import Scalers
 from .world import Json, World
 
@@ -133,9 +134,13 @@ class Reconciler:
         )
         plan = decide(seen, self._now())
         first, endings = split(plan.actions)
-        await self._applier.act(world, first)
-        await self._settle(key, world, plan)
-        await self._applier.act(world, endings)
+        before = moves.sizes(world)
+        try:
+            await self._applier.act(world, first)
+            await self._settle(key, world, plan)
+            await self._applier.act(world, endings)
+        finally:  # what went before an action that failed has been done
+            self._scaled(key, moves.ended(before, world, plan.status))
         after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
         return min(after, self._patience.wait(key, world, plan.status, self._now()))
 
@@ -147,6 +152,7 @@ class Reconciler:
             for entry in plan.status.history:
                 if (entry.revision, entry.ended_at) not in known:
                     self._metrics.outcomes.labels(entry.outcome, entry.reason).inc()
+            self._scaled(key, moves.moves(before, plan.status))
         self._metrics.tell(key, plan.status)
         log = ResourceLog(_log, *key)
         for event in plan.events:
@@ -159,6 +165,13 @@ class Reconciler:
                 fields={"reason": event.reason, **({"revision": revision} if revision else {})},
             )
             await tell(self._cluster, world.raw, event.type, event.reason, event.message)
+
+    def _scaled(self, key: Key, found: list[moves.Move]) -> None:
+        log = ResourceLog(_log, *key)
+        for one in found:
+            self._metrics.scaling.moved(key, one)
+            text = "Replicas of the %s revision: %d -> %d: %s"
+            log.info(text, one.role, one.before, one.after, one.message, fields={"reason": one.reason})
 
     async def _forget(self, key: Key) -> None:
         self._patience.forget(key)

@@ -112,7 +112,7 @@ async def test_replicas_follow_concurrency_and_status_says_why(world):
     assert world.status["scaling"]["follows"] == "2 to 20 replicas by concurrency, 4 requests at once a replica"
     assert not [key for key in world.cluster.objects if key[0] == "HorizontalPodAutoscaler"]
     text = world.metrics.exposition().decode()
-    assert 'ekiben_scaling_decisions_total{direction="up"' in text
+    assert 'ekiben_scaling_decisions_total{direction="up",name="iris",namespace="shop",' in text
     assert 'ekiben_scaling_capacity{name="iris",namespace="shop",role="stable"} 4.0' in text
 
 

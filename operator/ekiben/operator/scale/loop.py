@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ekiben.operator.logs import ResourceLog
@@ -35,9 +35,6 @@ _FIGURES = 30.0
 _MOVED = 0.2
 """A load is told again after so many seconds where it has moved by this share."""
 
-Told = Callable[[Key, str, Decision, int], None]
-"""(resource, role, decision, replicas before)"""
-
 
 class Loop:
     """Follows the revisions of one resource that serve."""
@@ -48,7 +45,6 @@ class Loop:
         source: Source,
         holding: Holding | None,
         ticks: tuple[float, float],
-        told: Told,
         log: ResourceLog,
     ) -> None:
         self.sleep = Sleep()
@@ -56,7 +52,6 @@ class Loop:
         self._source = source
         self._holding = holding
         self._ticks = ticks
-        self._tell = told
         self._log = log
         self._world: World | None = None
         self._arms: dict[str, Arm] = {}
@@ -156,12 +151,8 @@ class Loop:
             decision = arm.observe(config, pods(world, revision), replicas, read, mine, flow, below, now)
             if role == 0:
                 self._note_sleep(config, decision, now)
-            if roles(world)[revision] == LEAVING:
-                continue
-            before = self._decided.get(revision, replicas)
-            self._decided[revision] = decision.replicas
-            if decision.replicas != before:
-                self._tell(self._key, roles(world)[revision], decision, before)
+            if roles(world)[revision] != LEAVING:
+                self._decided[revision] = decision.replicas
         self._held, self._held_at = held, now
         self._keep(now)
 

@@ -69,7 +69,7 @@ class Scalers:
         loop = self._loops.get(key)
         if loop is None:
             log = ResourceLog(_log, *key)
-            loop = self._loops[key] = Loop(key, self._source, self._holding, self._ticks, self._note, log)
+            loop = self._loops[key] = Loop(key, self._source, self._holding, self._ticks, log)
             loop.follow(world)
             self._tasks[key] = asyncio.create_task(loop.run(self._queue), name=f"scale {'/'.join(key)}")
         else:
@@ -93,8 +93,7 @@ class Scalers:
     async def forget(self, key: Key) -> None:
         """Stop following a resource."""
         task = self._tasks.pop(key, None)
-        if self._loops.pop(key, None) is not None:
-            self._metrics.scaling.forget(key)
+        self._loops.pop(key, None)
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -108,8 +107,9 @@ class Scalers:
     def _measured(self, key: Key, world: World) -> Mapping[str, Measured]:
         loop = self._loops.get(key)
         if loop is None:
-            return {revision: used.measured(item) for revision, item in world.autoscalers.items()}
-        found = {revision: _told(*decided) for revision, decided in loop.decisions().items()}
+            found = {revision: used.measured(item) for revision, item in world.autoscalers.items()}
+        else:
+            found = {revision: _told(*decided) for revision, decided in loop.decisions().items()}
         self._show(key, world, found)
         return found
 
@@ -122,11 +122,6 @@ class Scalers:
         status = world.resource.status
         parts = [one for one in (status.stable, status.canary) if one is not None]
         return used.total(world.autoscalers, [one.revision for one in parts if one.acknowledged_weight > 0])
-
-    def _note(self, key: Key, role: str, decision: Decision, before: int) -> None:
-        self._metrics.scaling.decided(decision.replicas - before, decision.reason.value)
-        log = ResourceLog(_log, *key)
-        log.info("Scaling the %s revision: %s", role, decision.message, fields={"reason": decision.reason.value})
 
     def _show(self, key: Key, world: World, found: Mapping[str, Measured]) -> None:
         status = world.resource.status

@@ -10,7 +10,6 @@ from ekiben.operator.world import Json, World
 
 from .arm import Seen
 
-
 LEAVING = "leaving"
 
 
