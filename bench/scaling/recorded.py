@@ -13,8 +13,6 @@ _MEAN = 60.0
 """Requests a second on average, the size of the other loads."""
 _BIN = 10
 """Seconds over which arrivals are counted: in fewer, chance would be taken for load and then be multiplied."""
-_MICROSECONDS = 26
-"""Characters of a time up to its microseconds; some files have nanoseconds."""
 
 
 def rates(file: Path) -> np.ndarray:
@@ -30,8 +28,8 @@ def rates(file: Path) -> np.ndarray:
         rows = csv.DictReader(lines)
         if COLUMN not in (rows.fieldnames or ()):
             raise ValueError(f"{file}: the first line names no column {COLUMN}")
-        times = np.array([datetime.fromisoformat(row[COLUMN][:_MICROSECONDS]).timestamp() for row in rows])
-    bins = ((times - times.min()) // _BIN).astype(int) if len(times) else np.zeros(1, dtype=int)
+        times = sorted(datetime.fromisoformat(row[COLUMN]) for row in rows)
+    bins = np.array([int((time - times[0]).total_seconds() // _BIN) for time in times] or [0])
     # What came in the last bin may be the part of it that was recorded.
     counts = np.bincount(bins)[:-1]
     if len(counts) * _BIN < 180:
