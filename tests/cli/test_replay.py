@@ -9,6 +9,8 @@ from tests.signals.test_replay import recorded
 from ekiben.cli.main import cli
 from ekiben.cli.replay import command
 from ekiben.cli.seen import Seen, seen
+from ekiben.cluster.errors import ClusterError
+from ekiben.objects.names import MODEL_ANNOTATION
 from ekiben.signals.counters import MetricsError, Trouble
 
 DECISION = {"at": "1970-01-01T00:16:00Z", "revision": "bbbbbbbb", "number": 2, "decision": "WeightRaised", "weight": 10}
@@ -18,19 +20,35 @@ HISTORY = {
 }  # fmt: skip
 
 
-def resource(**status) -> Seen:
+def resource(spec=None, **status) -> Seen:
     raw = {"metadata": {"name": "iris", "namespace": "shop", "uid": "u"}, "spec": {"model": {"image": "x:2"}}}
+    raw["spec"] |= spec or {}
     return seen({**raw, "status": {"observedGeneration": 1, **status}})
+
+
+def deployment(revision: str, runtime: str) -> dict:
+    model = json.dumps({"image": "x", "runtime": runtime})
+    return {"metadata": {"name": f"iris-{revision}", "annotations": {MODEL_ANNOTATION: model}}}
 
 
 @pytest.fixture
 def world(monkeypatch):
     """A cluster and a Prometheus that say what a test puts here."""
-    said = {"seen": resource(decisions=[DECISION], history=[HISTORY]), "recorded": recorded(errors=0.2)}
+    said = {
+        "seen": resource(decisions=[DECISION], history=[HISTORY]),
+        "recorded": recorded(errors=0.2),
+        "deployments": [deployment(revision, "bentoml") for revision in ("bbbbbbbb", "22222222")],
+    }
 
     class Nothing:
         async def __aenter__(self):
-            return None
+            return self
+
+        async def list(self, kind, namespace, labels):
+            assert (kind.plural, namespace, labels) == ("deployments", "shop", "ekiben.dev/modeldeployment=iris")
+            if isinstance(said["deployments"], Exception):
+                raise said["deployments"]
+            return said["deployments"]
 
         async def __aexit__(self, *_):
             pass
@@ -38,7 +56,8 @@ def world(monkeypatch):
     async def read(_cluster, _namespace, _name):
         return said["seen"]
 
-    async def download(*_):
+    async def download(*arguments):
+        said["asked"] = arguments
         if isinstance(said["recorded"], Exception):
             raise said["recorded"]
         return said["recorded"]
@@ -84,6 +103,48 @@ def test_another_policy_may_be_tried(world, tmp_path):
     assert "spec.rollout.analysis.errorTolerance" in result.output
     policy.write_text("spec: {}\n")
     assert "no ModelDeployment or RolloutPolicy" in run("--policy", str(policy)).output
+
+
+def text(result) -> str:
+    assert result.exit_code == 0, result.output
+    return " ".join(result.output.split())
+
+
+def test_requests_have_the_part_of_the_bound_that_the_operator_leaves_them(world, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "spec: {rollout: {analysis: {metrics: [{name: orders, direction: higherIsBetter}], source: gateway}}}\n"
+    )
+    alone, beside = text(run()), text(run("--policy", str(policy)))
+    assert "needs 100 : 1" in alone
+    assert "business metrics" not in alone
+    assert "needs 143 : 1" in beside
+    assert "business metrics (orders) are left out" in beside
+    assert "here the pods' own are judged" in beside
+
+
+def test_connections_that_are_split_are_no_requests(world):
+    assert "approximate" not in text(run())
+    world["seen"] = resource({"traffic": {"provider": "replicaRatio"}}, decisions=[DECISION])
+    assert "approximate: connections are split" in text(run())
+
+
+def test_each_revision_is_read_as_the_model_server_that_it_was(world):
+    world["deployments"] = [
+        deployment("bbbbbbbb", "triton"),
+        deployment("22222222", "bentoml"),
+        {"metadata": {"name": "x"}},
+    ]
+    world["seen"] = resource({"model": {"image": "x:3", "runtime": "mlserver"}}, decisions=[DECISION])
+    assert "Which model server" not in text(run())
+    assert world["asked"][3] == "mlserver"
+    assert world["asked"][-1] == {"bbbbbbbb": "triton", "22222222": "bentoml"}
+    world["deployments"] = [deployment("22222222", "nonsense")]
+    assert "ran in revision 2 (bbbbbbbb) is not known any more: bentoml is taken" in text(run())
+    world["deployments"] = ClusterError("you may not list deployments", 403)
+    assert "ran in revision 2 (bbbbbbbb) and revision 22222222 is not known" in text(run())
+    assert "Which model server" not in text(run("--runtime", "triton"))
+    assert (world["asked"][3], world["asked"][-1]) == ("triton", {})
 
 
 def test_a_picture_is_drawn(world, tmp_path):

@@ -97,3 +97,16 @@ async def test_samples_are_asked_for_in_slices_and_put_together():
     assert asked[0][0].endswith('namespace="shop",pod=~"iris-([a-z0-9]{8})-[a-z0-9]+-[a-z0-9]+"}[900000ms]')
     assert asked[2][0].endswith("[200000ms]")
     assert [one.requests for one in got.pods[CANARY]] == [870, 900, 1770, 1800, 1970, 2000]
+
+
+async def test_a_revision_of_another_model_server_is_read_by_its_names():
+    class Api:
+        async def samples(self, query, at):
+            assert "bentoml_service_request_total" in query
+            assert "nv_inference_request_success" in query
+            triton = {"__name__": "nv_inference_request_success", "namespace": "shop", "pod": CANARY, "model": "m"}
+            bento = {"__name__": "bentoml_service_request_total", "pod": STABLE, "http_response_code": "200"}
+            return [Series(triton, ((at, 5.0),)), Series(bento | {"runner_name": "Iris"}, ((at, 7.0),))]
+
+    got = await download(Api(), "iris", "shop", Runtime.BENTOML, 0.0, 60.0, 30.0, None, {"bbbbbbbb": Runtime.TRITON})
+    assert (got.pods[CANARY][0].requests, got.pods[STABLE][0].requests) == (5, 7)

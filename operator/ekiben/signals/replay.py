@@ -56,6 +56,9 @@ class Recorded:
     pods: Mapping[str, Sequence[PodCounters]]
     """Pod name -> its counters at each scrape, in order of time."""
     runtime: Runtime = Runtime.BENTOML
+    """The model server of revisions of which `runtimes` does not tell."""
+    runtimes: Mapping[str, Runtime] = field(default_factory=dict)
+    """Revision -> its model server."""
     now: float = 0.0
     """The moment at which it is asked, seconds since the epoch."""
     drains: bool = False
@@ -126,15 +129,20 @@ async def download(
     until: float,
     interval: float,
     names: Names | None = None,
+    runtimes: Mapping[str, Runtime] | None = None,
 ) -> Recorded:
     """Return what Prometheus knows about the pods of a resource.
+
+    `runtimes` says which revisions were another model server than `runtime`.
 
     Raises:
         MetricsError: SourceDown, TooLarge, Malformed.
         aiohttp.ClientError, OSError: the server cannot be reached.
     """
     names = names or Names()
-    families = [family for dialect in DIALECTS[runtime] for family in dialect.families]
+    known = runtimes or {}
+    servers = dict.fromkeys((runtime, *known.values()))
+    families = dict.fromkeys(family for one in servers for dialect in DIALECTS[one] for family in dialect.families)
     matchers = (
         one_of("__name__", [UP, *families]),
         Matcher(names.namespace, namespace),
@@ -150,7 +158,8 @@ async def download(
     for labels, samples in merged.items():
         one = Series(dict(labels), tuple(sorted(samples.items())))
         pods.setdefault(one.labels[names.pod], []).append(one)
-    return Recorded(interval, {pod: moments(found, runtime) for pod, found in pods.items()}, runtime)
+    read = {pod: moments(found, known.get(revision_of(pod), runtime)) for pod, found in pods.items()}
+    return Recorded(interval, read, runtime, known)
 
 
 def inferred(recorded: Recorded, canary: str, stable: str) -> list[Weight]:
@@ -166,23 +175,41 @@ def inferred(recorded: Recorded, canary: str, stable: str) -> list[Weight]:
 
 
 def looks(
-    recorded: Recorded, config: Config, weights: Sequence[Weight], *, canary: str, stable: str, timeout: float
+    recorded: Recorded,
+    config: Config,
+    weights: Sequence[Weight],
+    *,
+    canary: str,
+    stable: str,
+    timeout: float,
+    randomised: bool = True,
 ) -> Iterator[Look]:
-    """Yield what would have been known at each tick, from the first scrape of the canary to the last."""
-    recorded = Recorded(recorded.interval, recorded.pods, recorded.runtime)
+    """Yield what would have been known at each tick, from the first scrape of the canary to the last.
+
+    `randomised` says whether the gateway gave each request to a revision by chance.
+    """
+    recorded = Recorded(recorded.interval, recorded.pods, recorded.runtime, recorded.runtimes)
     begin, end = recorded.revisions()[canary]
     names = [name for name in recorded.pods if revision_of(name) in (canary, stable)]
     tick = tick_seconds(len(names), recorded.interval)
     weighed = not any(weight.inferred for weight in weights)
     collector = Collector(
-        config, stable=stable, canary=canary, source=recorded, timeout=timeout, tick=tick, weighed=weighed
+        config,
+        stable=stable,
+        canary=canary,
+        source=recorded,
+        timeout=timeout,
+        tick=tick,
+        randomised=randomised,
+        weighed=weighed,
     )
     changes, weight = sorted(weights, key=lambda one: one.at), 0.0
     recorded.now = begin - 2 * tick
     while recorded.now <= end + tick:
         targets = [
-            ScrapeTarget(name, name, "", "", 0, revision_of(name), recorded.runtime)
+            ScrapeTarget(name, name, "", "", 0, revision, recorded.runtimes.get(revision, recorded.runtime))
             for name in names
+            for revision in (revision_of(name),)
             if isinstance(recorded.at(name), PodCounters)
         ]
         collector.observe(targets, {one.uid: recorded.at(one.uid) for one in targets}, recorded.now)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import yaml
 from pydantic import ValidationError
 
-from ekiben.api.rollout import Rollout
+from ekiben.api.model import Runtime
+from ekiben.api.rollout import Analysis, EvidenceSource, Rollout
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
+from ekiben.signals.business import ALPHA_SHARE
 from ekiben.signals.replay import Recorded, Weight, inferred
 
 
@@ -68,6 +71,33 @@ def weights(seen: Seen, recorded: Recorded, canary: str, stable: str) -> tuple[l
         "in for them, and changes of weight are judged as if they had settled at once."
     )
     return inferred(recorded, canary, stable), (note,)
+
+
+def left_out(analysis: Analysis) -> tuple[str, ...]:
+    """Return what the policy judges by and a replay does not."""
+    notes = []
+    if analysis.metrics:
+        names = ", ".join(one.name for one in analysis.metrics)
+        notes.append(
+            f"The policy's business metrics ({names}) are left out: what they would have said is not known, and "
+            f"{ALPHA_SHARE:.0%} of falseRollback stays theirs. Any of them might have convicted, and all have to pass "
+            'for "not worse".'
+        )
+    if analysis.source is EvidenceSource.GATEWAY:
+        notes.append(
+            "The policy reads the gateway's counters (source: gateway); here the pods' own are judged, which count "
+            "requests of other callers too."
+        )
+    return tuple(notes)
+
+
+def guessed(seen: Seen, revisions: Sequence[str], runtime: Runtime) -> tuple[str, ...]:
+    """Return what is to be known where a revision's Deployment is gone, which would say what model server it was."""
+    if not revisions:
+        return ()
+    which = " and ".join(seen.called(one) for one in revisions)
+    taken = f"{runtime.value} is taken, as spec.model says now; --runtime says otherwise"
+    return (f"Which model server ran in {which} is not known any more: {taken}.",)
 
 
 def own_policy(seen: Seen) -> Rollout:

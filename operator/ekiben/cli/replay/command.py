@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from ekiben.cli import words
 from ekiben.cli.fit import Fit
 from ekiben.cli.place import Place
 from ekiben.cli.seen import Seen
+from ekiben.signals.business import split
 from ekiben.signals.counters import MetricsError
 from ekiben.signals.prometheus import Names
 from ekiben.signals.prometheus_api import PrometheusApi, Server
 from ekiben.signals.replay import Recorded, download, looks
 
-from . import chart, choose
+from . import chart, choose, kept
 from .outcome import Outcome
 
 _WIDEST = 120
@@ -46,6 +48,7 @@ class Asked:
     server: Server
     interval: float
     names: Names
+    runtime: str | None
 
 
 @click.command()
@@ -69,6 +72,11 @@ class Asked:
 )
 @click.option("--namespace-label", default="namespace", help="Its label for a pod's namespace.")
 @click.option("--pod-label", default="pod", help="Its label for a pod's name.")
+@click.option(
+    "--runtime",
+    type=click.Choice([one.value for one in Runtime]),
+    help="The model server of the time; default: what each revision's Deployment says, or else spec.model.",
+)
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the evidence into this file too.")
 @outputs.option(outputs.JSON, outputs.YAML)
 @places.options
@@ -106,25 +114,41 @@ async def _replay(place: Place, asked: Asked) -> Outcome:
         raise click.ClickException(f"--since {asked.since} is not before --until {asked.until or 'now'}")
     async with place.cluster() as cluster:
         seen = await places.read(cluster, place.chosen, asked.name)
+        servers = {} if asked.runtime else await kept.runtimes(cluster, seen)
     policy = choose.policy_in(asked.policy) if asked.policy else choose.own_policy(seen)
-    recorded = await _download(asked, seen, since, until)
+    recorded = await _download(asked, seen, servers, since, until)
     canary, stable = choose.pair(seen, recorded, asked.revision, asked.against)
     weights, notes = choose.weights(seen, recorded, canary, stable)
     timeout = seconds(str((seen.spec.get("traffic") or {}).get("timeout") or Traffic().timeout))
-    config = Config.of(policy.analysis)
-    found = list(looks(recorded, config, weights, canary=canary, stable=stable, timeout=timeout))
+    # What the operator leaves the requests where business metrics have a part of falseRollback.
+    config, _ = split(Config.of(policy.analysis), policy.analysis.metrics)
+    found = list(
+        looks(
+            recorded,
+            config,
+            weights,
+            canary=canary,
+            stable=stable,
+            timeout=timeout,
+            randomised=not seen.by_replicas,
+        )
+    )
+    unknown = () if asked.runtime else [one for one in (canary, stable) if one not in servers]
+    notes = (*notes, *choose.left_out(policy.analysis), *choose.guessed(seen, unknown, recorded.runtime))
     happened = next((one for one in reversed(seen.status.history) if one.revision == canary), None)
     return Outcome(asked.name, seen.called(canary), seen.called(stable), found, notes, happened)
 
 
-async def _download(asked: Asked, seen: Seen, since: float, until: float) -> Recorded:
-    runtime = Runtime((seen.spec.get("model") or {}).get("runtime") or Runtime.BENTOML)
+async def _download(asked: Asked, seen: Seen, servers: Mapping[str, Runtime], since: float, until: float) -> Recorded:
+    runtime = Runtime(asked.runtime) if asked.runtime else kept.runtime_in(seen.spec.get("model") or {})
     try:
         api = PrometheusApi(asked.server)
     except (ValueError, OSError) as error:
         raise click.ClickException(f"--prometheus cannot be used: {error}") from error
     try:
-        return await download(api, asked.name, seen.namespace, runtime, since, until, asked.interval, asked.names)
+        return await download(
+            api, asked.name, seen.namespace, runtime, since, until, asked.interval, asked.names, servers
+        )
     except MetricsError as error:
         raise click.ClickException(str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
