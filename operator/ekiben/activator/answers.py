@@ -32,6 +32,12 @@ def full(model: str, queue: int) -> Answer:
     )
 
 
+def no_memory(model: str) -> Answer:
+    """The requests that are here take as much memory as they may."""
+    text = f"{model} is starting, and the requests that already wait here leave no memory for more. Try again shortly."
+    return Answer(503, "memory", text, 5)
+
+
 def not_in_time(model: str, seconds: float, pods: int) -> Answer:
     """No pod took the request within coldStartTimeout."""
     if pods:

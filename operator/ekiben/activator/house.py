@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ekiben.objects.activation import Entry
 
-from .door import Door
+from .door import Door, Waiting
 from .figures import Figures
+from .memory import CONNECTION, CONNECTIONS, Memory
 from .onward import Onward
 from .proxy import Proxy
 from .queue import Queue
@@ -30,6 +31,8 @@ class Limits:
     """Bytes of a request's body."""
     header_seconds: float = 30.0
     """Time to send a request's header."""
+    memory: int = 256 * 1024 * 1024
+    """Bytes that the requests of all models may take."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class House:
         self._figures = figures
         self._limits = limits
         self._address = address
+        self.connections = Memory(limits.memory // CONNECTIONS)
+        self.memory = Memory(limits.memory - self.connections.total)
         self._way = Onward(limits.max_body)
         self._rooms: dict[str, _Room] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -98,8 +103,8 @@ class House:
             _log.warning("Port %d of %s was another model's a moment ago: it is opened later", entry.port, key)
             return
         queue = Queue(entry)
-        proxy = Proxy(queue, self._way, self._figures, self._limits.max_body)
-        door = Door(proxy.handle, _connections(entry), self._limits.header_seconds)
+        proxy = Proxy(queue, self._way, self._figures, self.memory, self._limits.max_body)
+        door = Door(proxy.handle, _connections(entry), self._limits.header_seconds, self._waiting_room(entry))
         try:
             await door.open(self._address, entry.port)
         except OSError as error:
@@ -107,6 +112,13 @@ class House:
             return
         self._rooms[key] = _Room(queue, door)
         _log.info("Taking requests of %s on port %d", key, entry.port)
+
+    def _waiting_room(self, entry: Entry) -> Waiting:
+        model = entry.namespace, entry.name
+        return Waiting(
+            lambda: self.connections.take(model, CONNECTION),
+            lambda: self.connections.give(model, CONNECTION),
+        )
 
     def _leave(self, key: str) -> None:
         room = self._rooms.pop(key)

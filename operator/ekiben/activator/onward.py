@@ -15,7 +15,7 @@ from .answers import TOO_LARGE, RefusedError
 from .headers import onward
 
 _CONNECT_SECONDS = 2.0
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024
 _AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 

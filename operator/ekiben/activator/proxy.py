@@ -14,6 +14,7 @@ from .answers import Answer, RefusedError
 from .callers import watched
 from .figures import Figures
 from .headers import WAITED, asks_for_upgrade, onward
+from .memory import Memory, size_of
 from .onward import NotTakenError, Onward
 from .queue import Queue
 
@@ -25,10 +26,11 @@ _R = TypeVar("_R", bound=web.StreamResponse)
 class Proxy:
     """Serves the requests of one model."""
 
-    def __init__(self, queue: Queue, way: Onward, figures: Figures, max_body: int) -> None:
+    def __init__(self, queue: Queue, way: Onward, figures: Figures, memory: Memory, max_body: int) -> None:
         self.queue = queue
         self._way = way
         self._figures = figures
+        self._memory = memory
         self._max_body = max_body
 
     @property
@@ -45,7 +47,7 @@ class Proxy:
         self._figures.requests.labels(*self._model).inc()
         try:
             self._check(request)
-            return await self._carry(request, since)
+            return await self._within_memory(request, since)
         except RefusedError as error:
             self._figures.refuse(self._model, error.answer.reason)
             return _own(error.answer)
@@ -60,6 +62,15 @@ class Proxy:
             raise RefusedError(answers.TARGET)
         if (request.content_length or 0) > self._max_body:
             raise RefusedError(answers.TOO_LARGE)
+
+    async def _within_memory(self, request: web.BaseRequest, since: float) -> web.StreamResponse:
+        size = size_of(request)
+        if not self._memory.take(self._model, size):
+            raise RefusedError(answers.no_memory(self.queue.entry.name))
+        try:
+            return await self._carry(request, since)
+        finally:
+            self._memory.give(self._model, size)
 
     async def _carry(self, request: web.BaseRequest, since: float) -> web.StreamResponse:
         """Try pods until one takes the connection; only what went out to none is tried again."""

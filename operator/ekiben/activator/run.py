@@ -63,7 +63,7 @@ async def serve(settings: Settings, tables: Tables, stop: asyncio.Event) -> None
         OSError: the port of /metrics is taken.
     """
     figures = Figures()
-    house = House(figures, Limits(settings.max_body, settings.header_seconds), settings.address)
+    house = House(figures, Limits(settings.max_body, settings.header_seconds, settings.memory), settings.address)
     state = admin.State(os.environ.get("POD_NAME", ""))
     server, port = await admin.serve(state, house, figures, settings.address, settings.http_port)
     _log.info("Serving /metrics, /queues, /livez and /readyz on port %d", port)

@@ -27,6 +27,8 @@ class Settings(BaseModel):
     """Port of /metrics, /queues, /livez and /readyz; 0 takes a free one."""
     max_body: Annotated[int, Field(ge=1024)] = 1024 * 1024 * 1024
     """Bytes of a request's body; more are answered with 413."""
+    memory: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
+    """Bytes that the requests of all models may take; more are answered with 503. The pod needs some 70 MiB beside."""
     header_seconds: Annotated[float, Field(ge=1, le=300)] = 30.0
     """Seconds that a caller has to send a request's header."""
     linger: Annotated[float, Field(ge=0, le=120)] = 15.0
