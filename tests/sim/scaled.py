@@ -108,6 +108,8 @@ def _limited(world: World, seen: Observation, plan: p.Plan) -> None:
     stable = seen.revisions.get(status.stable.revision)
     if running.reason in ("BakeFailed", "StableUnavailable") or stable is None or stable.ready == 0:
         return
+    if any(one.handing_over for one in seen.revisions.values()):
+        return  # what KEDA's own autoscaler still owns stays until that has gone
     blue = running.policy.get("strategy") == "blueGreen"
     most = spec.scaling.ceiling * 2 if blue else max(spec.scaling.ceiling, 2 * spec.scaling.floor)
     names = [status.stable.revision, canary.revision]
