@@ -13,6 +13,7 @@ from ekiben.analysis.slowness import Answers, advance, expectation, log_ratios, 
 from ekiben.analysis.wealth import Wealth
 
 BOUNDS = (0.1, 0.2, 0.4)
+PAST = Histogram(BOUNDS, (1000, 1000, 1000, 0))
 GOAL = log(100)
 HISTORY = Answers(Histogram(BOUNDS, (500, 300, 150, 50)), (40, 40, 10, 10))
 distributions = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(lambda p: np.array(p) / sum(p))
@@ -110,18 +111,28 @@ def test_what_says_nothing_changes_nothing(canary, baseline):
 
 
 def test_the_tolerated_stable_takes_so_many_times_longer():
-    moved = slowed(BOUNDS, 2.0)
-    np.testing.assert_allclose(moved[1], [0, 0, 1, 0], atol=1e-12)
-    np.testing.assert_allclose(moved[0], [0.5, 0.5, 0, 0], atol=1e-12)
-    np.testing.assert_allclose(slowed(BOUNDS, 1.0), np.eye(4), atol=1e-12)
-    part = slowed(BOUNDS, 1.1)[1]
-    assert part[2] == pytest.approx(log(1.1) / log(2))
+    # As many in each bucket: the log-uniform guess is the one that tolerates more.
+    even = Histogram(BOUNDS, (10**6,) * 4)
+    moved = slowed(even, 2.0)
+    np.testing.assert_allclose(moved[1], [0, 0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(slowed(even, 1.0), np.eye(4), atol=1e-12)
+    assert slowed(even, 1.1)[2][3] == pytest.approx(log(1.1) / log(2), rel=1e-4)
+    np.testing.assert_allclose(slowed(Histogram((), (9,)), 1.1), [[1.0]])
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=4, max_size=4), st.floats(1, 30))
+@settings(deadline=None)
+def test_slowed_answers_are_shared_out_and_none_gets_quicker(counts, slowdown):
+    moved = slowed(Histogram(BOUNDS, tuple(counts)), slowdown)
+    np.testing.assert_allclose(moved.sum(axis=1), 1.0)
+    assert (moved >= 0).all()
+    assert not np.tril(moved, -1).any()
 
 
 def test_the_same_block_is_moved_alike_and_loses_nothing():
-    first = tolerated("17", (50, 40, 30, 20), BOUNDS, 1.3)
-    assert first == tolerated("17", (50, 40, 30, 20), BOUNDS, 1.3)
+    first = tolerated("17", (50, 40, 30, 20), PAST, 1.3)
+    assert first == tolerated("17", (50, 40, 30, 20), PAST, 1.3)
     assert sum(first) == 140
-    assert tolerated("17", (50, 40, 30, 20), BOUNDS, 1.0) == (50, 40, 30, 20)
-    drawn = np.mean([tolerated(str(n), (1000, 1000, 1000, 0), BOUNDS, 1.3) for n in range(200)], axis=0)
-    np.testing.assert_allclose(drawn / 3000, expectation(Histogram(BOUNDS, (1000,) * 3 + (0,)), 1.3), atol=0.004)
+    assert tolerated("17", (50, 40, 30, 20), PAST, 1.0) == (50, 40, 30, 20)
+    drawn = np.mean([tolerated(str(n), PAST.counts, PAST, 1.3) for n in range(200)], axis=0)
+    np.testing.assert_allclose(drawn / 3000, expectation(PAST, 1.3), atol=0.004)

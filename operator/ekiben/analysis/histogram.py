@@ -5,14 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
-from math import log
+from math import inf, log
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .normal import probability, probit
+
 _SMOOTHING = 0.05
 """Answers added to each bucket, so that no odds are 0 or infinite."""
+_NEXT_TO_NONE = 0.002
+"""A smaller share of the answers tells nothing about where the others begin."""
+_NARROW = 10.0
+"""Probits for each factor e of latency: the standard deviation of the latency's logarithm is 0.1."""
 
 
 @dataclass(frozen=True)
@@ -73,37 +78,62 @@ def boundary_nearest(histogram: Histogram, fraction: float) -> float | None:
 def odds_tolerance(histogram: Histogram, boundary: float, slowdown: float) -> float:
     """Return by how much the odds of exceeding `boundary` rise when every answer takes `slowdown` times longer.
 
-    The histogram is smoothed by 0.05 answers a bucket and taken as log-linear inside buckets. At least 1.
+    The histogram is smoothed by 0.05 answers a bucket; where answers lie inside buckets is as in `slowed`. At least 1.
     """
     index = histogram.bounds.index(boundary)
-    smoothed = [count + _SMOOTHING for count in histogram.counts]
-    total = sum(smoothed)
-    upto = [0.0, *accumulate(smoothed)]
-    now = upto[index + 1] / total
-    then = _mass_below(histogram.bounds, smoothed, upto, boundary / slowdown) / total
+    now = float(_shares_below(histogram)[index])
+    then = float(_below_when_slowed(histogram, slowdown)[index])
     return max(1.0, ((1 - then) / then) / ((1 - now) / now))
 
 
-@lru_cache(maxsize=64)
-def slowed(bounds: tuple[float, ...], slowdown: float) -> NDArray[np.float64]:
+@lru_cache(maxsize=8)
+def slowed(histogram: Histogram, slowdown: float) -> NDArray[np.float64]:
     """Return the share of each bucket's answers that lies in each bucket when all take `slowdown` times longer, (J, J).
 
-    Log-linear inside buckets, linear inside the first; what is beyond the last bound stays there.
+    What is beyond the last bound stays there. Where answers lie inside a bucket no histogram says. Two guesses are
+    made, and at each bound the one counts by which more answers cross it, so that what is tolerated is no less than
+    either allows: log-uniform (uniform in the first bucket), and `_like_lognormal`.
     """
-    size = len(bounds) + 1
-    moved = np.zeros((size, size))
-    moved[-1, -1] = 1.0
-    for index in range(size - 1):
-        mass = [0.0] * size
-        mass[index] = 1.0
-        upto = [0.0, *accumulate(mass)]
-        below = [_mass_below(bounds, mass, upto, bound / slowdown) for bound in bounds]
-        moved[index] = np.diff([0.0, *below, 1.0])
-    return moved
+    below = _shares_below(histogram)
+    least = np.append(0.0, below)
+    mass = np.diff(np.append(least, 1.0))
+    then = _below_when_slowed(histogram, slowdown)
+    upto = np.clip((then[None, :] - least[:, None]) / mass[:, None], 0.0, 1.0)
+    upto[-1] = 0.0
+    return np.diff(upto, prepend=0.0, append=1.0, axis=1)
 
 
-def _mass_below(bounds: tuple[float, ...], mass: list[float], upto: list[float], x: float) -> float:
-    index = next(i for i, bound in enumerate(bounds) if x <= bound)
-    upper = bounds[index]
-    inside = x / upper if index == 0 else log(x / bounds[index - 1]) / log(upper / bounds[index - 1])
-    return upto[index] + inside * mass[index]
+def _shares_below(histogram: Histogram) -> NDArray[np.float64]:
+    smoothed = np.array(histogram.counts, dtype=np.float64) + _SMOOTHING
+    return np.asarray((np.cumsum(smoothed) / smoothed.sum())[:-1])
+
+
+def _below_when_slowed(histogram: Histogram, slowdown: float) -> NDArray[np.float64]:
+    """Return the share of the answers below each bound when all take `slowdown` times longer."""
+    below, x = _shares_below(histogram), np.log(histogram.bounds)
+    if slowdown == 1 or not x.size:
+        return below
+    sought = x - log(slowdown)
+    spread = np.interp(sought, x, below)
+    first = sought <= x[0]
+    spread[first] = below[0] * np.exp(sought[first] - x[0])
+    return np.minimum(spread, _like_lognormal(histogram, below, x, sought))
+
+
+def _like_lognormal(
+    histogram: Histogram, below: NDArray[np.float64], x: NDArray[np.float64], sought: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of the answers below each of `sought`, as a lognormal distribution between bounds has them.
+
+    That is, linear in probits. Where next to no answer lies below a bucket, its counts say nothing about how near to
+    its upper bound they are: they are taken to be as near as they are where answers differ by a tenth.
+    """
+    z = probit(below)
+    slopes = np.diff(z) / np.diff(x)
+    total = max(histogram.total, 1)
+    seen_below = np.cumsum(histogram.counts)[:-1] / total
+    slopes = np.append(_NARROW, np.where(seen_below[:-1] < _NEXT_TO_NONE, np.maximum(slopes, _NARROW), slopes))
+    # The bucket that each lies in, and how far under its upper bound.
+    where = np.minimum(np.searchsorted(x, sought), x.size - 1)
+    lowest = np.append(-inf, z[:-1])[where]
+    return probability(np.maximum(z[where] - slopes[where] * (x[where] - sought), lowest))

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import exp, inf, log
-from statistics import NormalDist
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +25,7 @@ import numpy as np
 from .exchange import Matrix, log_mean, outcomes
 from .histogram import Histogram, slowed
 from .hypergeometric import Vector
+from .normal import probability, probit
 from .wealth import DONE, FAR, Wealth, boost, released
 
 _SHIFTS = (0.2, 0.4, 0.8, 1.3, 2.2)
@@ -43,9 +43,6 @@ _SMOOTHING = 0.05
 _SMALLEST = 1e-3
 _SHAPES = len(_SHIFTS) + len(_TAILS) + len(_STEPS)
 _PRIOR = np.array([(1 - _LEARNED) / _SHAPES] * _SHAPES + [_LEARNED])
-_NORMAL = NormalDist()
-_PROBITS = np.linspace(-6, 6, 2401)
-_PROBABILITIES = np.array([_NORMAL.cdf(z) for z in _PROBITS])
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ def log_ratios(expected: Vector, canary: Vector) -> Matrix:
         canary: the canary's answers so far, (J,).
     """
     upto = np.cumsum(expected)[:-1]
-    probits = np.interp(upto, _PROBABILITIES, _PROBITS)
-    made = [_masses(np.interp(probits - shift, _PROBITS, _PROBABILITIES)) for shift in _SHIFTS]
+    probits = probit(upto)
+    made = [_masses(probability(probits - shift)) for shift in _SHIFTS]
     top = np.append(upto, 1.0) > _TOP
     made += [(1 - share) * expected + share * top / top.sum() for share in _TAILS]
     made += [_stepped(expected, upto, slow, times) for slow, times in _STEPS]
@@ -108,22 +105,23 @@ def _rising(masses: Matrix, expected: Vector) -> Matrix:
     return np.asarray(np.where(inside, least, -inf).max(axis=1))
 
 
-def tolerated(block_id: str, baseline: tuple[int, ...], bounds: tuple[float, ...], slowdown: float) -> tuple[int, ...]:
+def tolerated(block_id: str, baseline: tuple[int, ...], past: Histogram, slowdown: float) -> tuple[int, ...]:
     """Return the stable's answers as if each took `slowdown` times longer.
 
-    Where in its bucket an answer lies is drawn (log-uniform; uniform in the first). The draw depends on the block's id
+    Where in its bucket an answer lies is drawn, as the stable's answers of earlier blocks (`past`) let expect. So each
+    of a block's answers is moved by what was fixed before the block, and by a draw that depends on the block's id
     alone, so that a replay is exact.
     """
     if slowdown == 1:
         return baseline
     # No chance enters: the same block is always moved alike.
-    moved = np.random.default_rng(crc32(block_id.encode())).multinomial(baseline, slowed(bounds, slowdown))
+    moved = np.random.default_rng(crc32(block_id.encode())).multinomial(baseline, slowed(past, slowdown))
     return tuple(int(count) for count in moved.sum(axis=0))
 
 
 def expectation(baseline: Histogram, slowdown: float) -> Vector:
     """Return the distribution of the tolerated stable, smoothed by 0.05 answers a bucket, (J,)."""
-    smoothed = np.array(baseline.counts, dtype=np.float64) @ slowed(baseline.bounds, slowdown) + _SMOOTHING
+    smoothed = np.array(baseline.counts, dtype=np.float64) @ slowed(baseline, slowdown) + _SMOOTHING
     return np.asarray(smoothed / smoothed.sum())
 
 

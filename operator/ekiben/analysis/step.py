@@ -129,12 +129,12 @@ def _slowness_after(state: State, metric: Metric, answers: Answers, block: Block
     # Buckets come and go with the pods that are read: what all have is compared.
     shared = tuple(bound for bound in answers.baseline.bounds if bound in block.bounds)
     canary, baseline = (arm.on(shared).counts for arm in arms)
-    slowdown = state.config.latency_tolerance
+    slowdown, past = state.config.latency_tolerance, answers.on(shared)
     wealth: Wealth = slowness.advance(
         metric.wealth,
-        answers.on(shared),
+        past,
         canary,
-        slowness.tolerated(block.id, baseline, shared, slowdown),
+        slowness.tolerated(block.id, baseline, past.baseline, slowdown),
         slowdown=slowdown,
         goal=_goal(state, metric, noise.FEWEST_FOR_LATENCY),
     )
