@@ -13,6 +13,7 @@ from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import NotFoundError
 from ekiben.objects import names, scaled_object
 from ekiben.objects.meta import is_owned
+from ekiben.rollout.observation import Measured
 
 from .world import Json
 
@@ -74,6 +75,17 @@ def handing_over(resource: ModelDeployment, objects: Iterable[Json], autoscalers
     kept = {_revision(item) for item in objects} - going
     left = {_revision(item) for item in autoscalers if not is_owned(item, resource)} - kept
     return frozenset(filter(None, going | left))
+
+
+def measured(item: Json | None) -> Measured:
+    """Return what KEDA says of one ScaledObject; None where there is none yet. Its load it does not say."""
+    told = {one.get("type"): one for one in ((item or {}).get("status") or {}).get("conditions") or ()}
+    ready, paused = told.get("Ready", {}), told.get("Paused", {})
+    for condition, status in ((ready, "False"), (paused, "True")):
+        if condition.get("status") == status:
+            reason, message = str(condition.get("reason") or "NotReady"), str(condition.get("message") or "")
+            return Measured(reason=reason[:64], message=f"KEDA says: {message}"[:1000], problem=True)
+    return Measured(pending=ready.get("status") != "True")
 
 
 def _revision(item: Json) -> str:

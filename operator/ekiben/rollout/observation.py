@@ -159,7 +159,9 @@ class Measured:
     message: str = ""
     """The same in plain English; of what cannot be followed, why."""
     problem: bool = False
-    """Nothing could be read, or the autoscaler says that it cannot work."""
+    """Nothing could be read, or the autoscaler, or KEDA, says that it cannot work."""
+    pending: bool = False
+    """KEDA has not said yet whether it can."""
     learned: str = ""
     """What the scaler has learned about one replica, to be kept in status."""
 

@@ -7,6 +7,8 @@ from ekiben.api.scaling import Writer
 from .draft import Draft
 from .observation import Pod
 
+_KEDA_AGAIN = 15.0
+"""Seconds after which KEDA is asked again; no watch tells what it says."""
 _MAXIMUM = ("Maximum", "TooManyReplicas")
 _Answer = tuple[bool | None, str, str]
 
@@ -22,12 +24,17 @@ def followed(draft: Draft) -> _Answer:
     if any(revision.handing_over for revision in observation.revisions.values()):
         return None, "HandingOver", "KEDA still owns the replicas, its autoscaler is going: until it has, they stay"
     measured = observation.measured.get(stable.revision) if stable is not None else None
+    if measured is not None and measured.problem:
+        if writer is Writer.KEDA:
+            draft.look_in(_KEDA_AGAIN)
+        return False, measured.reason, measured.message
+    if writer is Writer.KEDA and measured is not None and measured.pending:
+        draft.look_in(_KEDA_AGAIN)
+        return None, "Keda", "KEDA has not said yet whether it can follow its triggers"
     if writer is Writer.KEDA:
         return True, "Keda", "KEDA follows its triggers"
     if measured is None:
         return None, "NotMeasured", "nothing has been measured yet"
-    if measured.problem:
-        return False, measured.reason, measured.message
     if measured.reason in _MAXIMUM:
         return True, "AtMaximum", measured.message
     return True, "Following", f"by the {writer.value}" if writer is Writer.AUTOSCALER else "by ekiben"

@@ -5,6 +5,7 @@ from tests.operator.conftest import KEY, World
 
 from ekiben.cluster import kinds
 from ekiben.cluster.errors import NotFoundError
+from ekiben.operator import keda
 from ekiben.operator.gateways import Gateways
 from ekiben.operator.observe import Observer
 
@@ -140,3 +141,45 @@ async def test_where_keda_is_uninstalled_replicas_stay_and_it_is_told():
     assert world.condition("ScalingActive")["reason"] == "NotPossible"
     assert "KEDA is not installed here" in world.condition("ScalingActive")["message"]
     assert [item["spec"]["replicas"] for item in world.of("Deployment")] == [2]
+
+
+def says(world, *conditions):
+    """Let KEDA write its conditions."""
+    [scaled] = world.of("ScaledObject")
+    told = [
+        {"type": kind, "status": status, "reason": reason, "message": text} for kind, status, reason, text in conditions
+    ]
+    world.cluster.put(kinds.SCALED_OBJECT, {**scaled, "status": {"conditions": told}})
+
+
+async def test_what_keda_says_of_its_triggers_is_told_and_asked_again_until_they_are_followed():
+    world = KedaWorld("cron")
+    world.apply(scaling=KEDA)
+    await world.settle()
+    assert (world.condition("ScalingActive")["status"], world.condition("ScalingActive")["reason"]) == (
+        "Unknown",
+        "Keda",
+    )
+    assert await world.reconciler.look(KEY) <= 15, "no watch tells what KEDA says"
+    says(world, ("Ready", "False", "ScaledObjectCheckFailed", "error parsing cron metadata: no start"))
+    assert await world.reconciler.look(KEY) <= 15
+    condition = world.condition("ScalingActive")
+    assert (condition["status"], condition["reason"]) == ("False", "ScaledObjectCheckFailed")
+    assert condition["message"] == "KEDA says: error parsing cron metadata: no start"
+    says(world, ("Ready", "True", "ScaledObjectReady", "fine"), ("Paused", "False", "ScaledObjectUnpaused", ""))
+    world.now += 70  # for a minute after a rollout it is looked at anyway
+    assert await world.reconciler.look(KEY) > 60
+    assert world.condition("ScalingActive")["status"] == "True"
+    assert world.condition("ScalingActive")["reason"] == "Keda"
+    says(world, ("Ready", "True", "ScaledObjectReady", "fine"), ("Paused", "True", "ScaledObjectPaused", "paused"))
+    await world.reconciler.look(KEY)
+    assert world.condition("ScalingActive")["reason"] == "ScaledObjectPaused"
+    assert world.writer == "KEDA"
+
+
+def test_what_keda_writes_is_cut_and_need_not_be_whole():
+    assert keda.measured(None).pending
+    assert keda.measured({"status": {"conditions": None}}).pending
+    long = {"type": "Ready", "status": "False", "message": "x" * 5000}
+    found = keda.measured({"status": {"conditions": [long]}})
+    assert (found.problem, found.reason, len(found.message)) == (True, "NotReady", 1000)

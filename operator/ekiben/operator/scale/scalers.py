@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 
 from ekiben.api.scaling import Writer
+from ekiben.operator import keda
 from ekiben.operator.logs import ResourceLog
 from ekiben.operator.metrics import Metrics
 from ekiben.operator.queue import Key, WorkQueue
@@ -106,7 +107,9 @@ class Scalers:
 
     def _measured(self, key: Key, world: World) -> Mapping[str, Measured]:
         loop = self._loops.get(key)
-        if loop is None:
+        if world.resource.spec.writer is Writer.KEDA:
+            found = {revision: keda.measured(world.scaled_objects.get(revision)) for revision in world.deployments}
+        elif loop is None:
             found = {revision: used.measured(item) for revision, item in world.autoscalers.items()}
         else:
             found = {revision: _told(*decided) for revision, decided in loop.decisions().items()}
