@@ -31,7 +31,7 @@ def run(lines: list[str], *options: str) -> list[dict]:
 
 def test_a_line_for_each_block_with_the_verdict_and_its_numbers():
     said = run(BAD)
-    assert [one["id"] for one in said] == [str(n) for n in range(6)]
+    assert [one["id"] for one in said] == list(range(6))
     assert said[-1]["verdict"] == "regressed"
     assert said[-1]["because"].startswith("errors: ")
     assert set(said[0]["logE"]) == {"rollback", "promote"}
@@ -42,7 +42,7 @@ def test_a_line_for_each_block_with_the_verdict_and_its_numbers():
 def test_it_is_the_analysis_itself():
     state = initial(Config(), Histogram((), (0,)))
     for text, said in zip(BAD, run(BAD), strict=True):
-        state, verdict = step(state, read(text)[1])
+        state, verdict = step(state, read(text).block)
         assert said["logE"]["rollback"] == log_evidence(state)
         assert said["because"] == verdict.because
 
@@ -73,6 +73,8 @@ def test_the_options_reach_the_analysis():
     wrong = CliRunner().invoke(analyze, ["--alpha", "2"], input="")
     assert wrong.exit_code == 2
     assert "alpha lies between 0 and 1" in wrong.output
+    wrong = CliRunner().invoke(analyze, ["--rho", "inf"], input="")
+    assert (wrong.exit_code, "rho is a finite number, not inf" in wrong.output) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,62 @@ def test_the_options_reach_the_analysis():
         (line(1, {"pods": {"p": {"n": 1, "err": 2}}}, arm(1, 0)), "line 2: block '1', canary, pod 'p': 2 errors among"),
         (line(1, arm(1, 0), arm(1, 0), bounds=[1, "x"]), "line 2: bounds[1]: a number is needed"),
         (line(1, arm(1, 0), arm(1, 0), t=float("nan")), "line 2: t: a number is needed"),
+        (line(1, arm(1, 0), arm(1, 0), t=10**400), "line 2: t: a number is needed"),
+        (
+            line(1, arm(1, 0), {"n": 10**10}),
+            "line 2: baseline.n: at most 1,000,000,000 can be counted in a block: make",
+        ),
+        (line(1, arm(1, 0), arm(1, 0), boundz=[1]), "line 2: boundz: no such field; there are stream, id, t, canary"),
+        (line(1, arm(9, 4, hist=[5, 1, 0]), arm(1, 0)), "line 2: canary.pods.a.hist: 6 answers, but n - err is 5"),
+        ("[" * 100_000, "line 2: this is not JSON"),
     ],
 )
 def test_an_error_says_line_and_field(text, message):
     result = CliRunner().invoke(analyze, input=f"{FINE[0]}\n{text}\n")
     assert result.exit_code == 1
     assert message in result.output
+
+
+def test_bytes_that_are_no_text_say_where():
+    result = CliRunner().invoke(analyze, input=FINE[0].encode() + b'\n{"id": "\xe9"}\n')
+    assert result.exit_code == 1
+    assert "line 2: byte 9 is no UTF-8" in result.output
+    assert json.loads(result.stdout.splitlines()[0])["id"] == 0
+
+
+def test_an_id_comes_back_as_it_was_written():
+    said = run([line("7", arm(20, 0), arm(180, 1)), line(7, arm(20, 9), arm(180, 1)), line(8, arm(2, 0), arm(1, 0))])
+    assert [one["id"] for one in said] == ["7", 7, 8]
+    # A text and a number that read alike are one block.
+    assert said[0]["logE"] == said[1]["logE"]
+
+
+def test_before_anything_is_known_the_evidence_is_nothing():
+    said = run([line(0, arm(0, 0), arm(0, 0)), line(1, {"n": 5}, {"n": 10}, bounds=[])])
+    assert [str(one["logE"]["rollback"]) for one in said] == ["0.0", "0.0"]
+
+
+def test_bounds_that_come_late_are_judged():
+    first = line(0, {"n": 2}, {"n": 9}, bounds=[])
+    slow = [line(n, arm(20, 0, hist=[0, 0, 20]), arm(180, 0)) for n in range(1, 8)]
+    assert run([first, *slow])[-1]["verdict"] == "regressed"
+
+
+def test_without_any_bounds_the_others_have_the_whole_bound():
+    fine = [line(n, {"n": 200}, {"n": 1800}, bounds=[]) for n in range(6)]
+    assert "latency: left out" in run(fine)[0]["because"]
+    assert run(fine)[-1]["verdict"] == "not-worse"
+
+
+def test_a_seed_draws_anew_and_the_same_seed_alike():
+    slower = [line(n, arm(20, 0, hist=[12, 8, 0]), arm(180, 0, hist=[120, 60, 0])) for n in range(6)]
+    usual, again, other = run(slower), run(slower, "--seed", "0"), run(slower, "--seed", "3")
+    assert usual == again
+    assert other == run(slower, "--seed", "3")
+    assert [one["id"] for one in other] == [one["id"] for one in usual]
+    assert other[-1]["logE"]["rollback"] != usual[-1]["logE"]["rollback"]
+    # A block that came before counts once all the same.
+    assert run([*slower[:2], slower[0]], "--seed", "3")[2]["logE"] == other[1]["logE"]
 
 
 def test_blank_lines_and_repeated_blocks_change_nothing():

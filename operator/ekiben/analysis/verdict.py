@@ -16,6 +16,7 @@ from .pace import seconds_left
 from .state import State
 
 Kind = Literal["Unknown", "Regressed", "NotWorse"]
+_DIGITS = 12
 _ROUNDING = 1e-9
 """Room for rounding where a boosted wealth lands on its goal exactly."""
 
@@ -43,7 +44,8 @@ def log_evidence(state: State) -> float:
 
     What differences between pods alone may have made of a wealth is taken off it.
     """
-    return _log_sum(state, {name: metric.log_evidence for name, metric in state.metrics})
+    # Shares sum to 1 but for rounding, and nothing known is 0, not less.
+    return round(_log_sum(state, {name: metric.log_evidence for name, metric in state.metrics}), _DIGITS) + 0.0
 
 
 def convicts(state: State) -> bool:
@@ -70,10 +72,6 @@ def verdict(state: State) -> Verdict:
         _note(state),
         _needs(state) if kind == "Unknown" and not problem else None,
     )
-
-
-def _passes(state: State) -> bool:
-    return state.mode is not LatencyMode.PENDING and all(_missing(metric, state) <= 0 for _, metric in state.metrics)
 
 
 def _problem(state: State) -> str:
