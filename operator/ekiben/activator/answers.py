@@ -64,6 +64,11 @@ def gone(model: str) -> Answer:
     return Answer(503, "gone", f"{model} is not served here any more. Try again.", 1)
 
 
+def leaving(model: str) -> Answer:
+    """The activator ends, and no pod has come in time."""
+    return Answer(503, "leaving", f"{model} has not started yet, and what held the request ends. Try again.", 1)
+
+
 UPGRADE = Answer(
     501,
     "upgrade",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ekiben.objects.activation import Entry
 
+from . import answers
 from .door import Door, Waiting
 from .figures import Figures
 from .memory import CONNECTION, CONNECTIONS, Memory
@@ -17,6 +18,8 @@ from .proxy import Proxy
 from .queue import Queue
 
 _log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 5.0
+"""Seconds before the end in which callers are answered that no pod was found for."""
 _REST = 60.0
 """Seconds in which a port that a model has left is no other's: gateways and nodes still send its requests there."""
 _SPARE = 200
@@ -86,16 +89,21 @@ class House:
             room.door.shut()
 
     async def close(self, seconds: float) -> None:
-        """Finish what is held, for so many seconds at most."""
+        """Finish what is held, for so many seconds at most; shortly before, what waits still is told to come again."""
         self.shut()
+        refusing = asyncio.get_running_loop().call_later(max(seconds / 2, seconds - _ANSWER_SECONDS), self._refuse)
         await asyncio.gather(*(room.door.close(seconds) for room in self._rooms.values()))
-        for room in self._rooms.values():
-            room.queue.close()
+        refusing.cancel()
+        self._refuse()
         leaving = tuple(self._leaving)
         for task in leaving:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
         await self._way.close()
+
+    def _refuse(self) -> None:
+        for room in self._rooms.values():
+            room.queue.close(answers.leaving(room.queue.entry.name))
 
     async def _enter(self, key: str, entry: Entry) -> None:
         if self._left.get(entry.port, (key,))[0] != key:
@@ -123,7 +131,7 @@ class House:
     def _leave(self, key: str) -> None:
         room = self._rooms.pop(key)
         self._left[room.queue.entry.port] = key, asyncio.get_running_loop().time()
-        room.queue.close()
+        room.queue.close(answers.gone(room.queue.entry.name))
         room.door.shut()
         leaving = asyncio.create_task(self._see_off(key, room))
         self._leaving.add(leaving)

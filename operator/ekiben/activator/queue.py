@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ekiben.objects.activation import Entry
 
 from . import answers
-from .answers import RefusedError
+from .answers import Answer, RefusedError
 
 _FIRST_REST = 0.05
 _LONGEST_REST = 1.0
@@ -28,7 +28,8 @@ class Queue:
         self.entry = entry
         self.arrived = 0
         self.forwarded = 0
-        self.closed = False
+        self._refusal: Answer | None = None
+        """What whoever comes is told once the queue is closed."""
         self._waiters: deque[_Waiter] = deque()
         self._busy: Counter[str] = Counter()
         self._resting: dict[str, float] = {}
@@ -56,14 +57,14 @@ class Queue:
             self._awake(pod)
         self._serve()
 
-    def close(self) -> None:
-        """Refuse what waits: the model is not served here any more."""
-        self.closed = True
+    def close(self, answer: Answer) -> None:
+        """Refuse what waits, and what comes."""
+        self._refusal = answer
         for timer in self._timers.values():
             timer.cancel()
         for waiter in self._waiters:
             if not waiter.future.done():
-                waiter.future.set_exception(RefusedError(answers.gone(self.entry.name)))
+                waiter.future.set_exception(RefusedError(answer))
         self._waiters.clear()
 
     async def place(self, since: float, *, again: bool = False) -> str:
@@ -76,8 +77,8 @@ class Queue:
         Raises:
             RefusedError: the queue is full, the time is over, or the model is gone.
         """
-        if self.closed:
-            raise RefusedError(answers.gone(self.entry.name))
+        if self._refusal is not None:
+            raise RefusedError(self._refusal)
         if not self._waiters and (pod := self._free()) is not None:
             self._busy[pod] += 1
             return pod
