@@ -47,11 +47,25 @@ def scene(room: Namespace, bento: str, least: int, most: int, **more: str) -> Sc
     return Scene(room.cluster, bento, room.name, cases.TOLERANT, spec, SMALL)
 
 
-async def test_a_tenfold_step_is_followed_and_no_request_is_lost(room: Namespace, bento: str) -> None:
-    report = await cases.step(room.cluster, scene(room, bento, 1, 6), room.name, "concurrency", 60)
-    print(report.line())
-    assert report.asked_after is not None
-    assert [one for one in report.answers if one.lost] == []
+_GOAL = 3.0
+"""Seconds from a tenfold step in load until more pods are asked for."""
+
+
+async def test_a_tenfold_step_is_followed_before_a_cpu_autoscaler_would_and_no_request_is_lost(
+    room: Namespace, bento: str
+) -> None:
+    """Both in one run, with Kubernetes' default of 15 s between two looks of the autoscaler."""
+    own = await cases.step(room.cluster, scene(room, bento, 1, 6), room.name, "concurrency, by ekiben", 60)
+    print(own.line())
+    await asyncio.to_thread(room.kubectl, "delete", "mdep", NAME, "--wait", "--cascade=foreground")
+    spec = cases.scaling(1, 6, cases.CPU)
+    beside = Scene(room.cluster, bento, room.name, cases.TOLERANT, spec, SMALL)
+    theirs = await cases.step(room.cluster, beside, room.name, "cpu, by the HPA", 120)
+    print(theirs.line())
+    assert own.asked_after is not None
+    assert own.asked_after < _GOAL
+    assert theirs.asked_after is None or theirs.asked_after > own.asked_after
+    assert [one for one in own.answers if one.lost] == []
 
 
 async def test_a_canary_under_a_doubling_load_loses_no_request(room: Namespace, bento: str) -> None:
