@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, routing, times
+from . import capacity, ending, room, routing, times
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -29,9 +29,16 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     draft.update_rollout(waiting_since=None, judged_since=None)
     revision = draft.revision(canary.revision)
     kept = revision.autoscaler.min_replicas if revision is not None and revision.autoscaler is not None else 0
-    least = max(scaling.floor, kept) if scaling.fixed is None else scaling.floor
+    least, most = max(scaling.floor, kept) if scaling.fixed is None else scaling.floor, None
+    # Where nothing serves, capacity comes before the limit on both together.
+    found = None if down else room.of(draft, running, stable)
+    if found is not None:
+        least, most = found.canary
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, least))
-    draft.act(*capacity.hold(draft, canary.revision, least))
+    if least > 0 or canary.acknowledged_weight > 0:
+        draft.act(*capacity.hold(draft, canary.revision, max(1, least), most))
+    else:
+        draft.act(*capacity.retire(draft.revision(canary.revision)))  # the load needs all that the limit allows
     draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
     draft.look_in(5)
     if down and _enough(draft, running, stable, draft.ready(canary.revision)):
