@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -148,6 +149,23 @@ async def test_callers_of_the_service_lose_no_request_while_it_sleeps_and_wakes(
         assert lost(answers) == []
         assert models(answers) == {images["v1"].header}
     print(f"{len(rush)} requests of a rush, {len(seldom) + len(late)} now and then, none lost")
+
+
+async def test_a_gpu_that_no_node_has_is_told_in_the_scheduler_s_words(
+    iris: Namespace, images: dict[str, stage.Packed]
+) -> None:
+    resources = {"limits": {"nvidia.com/gpu": "1"}}
+    model = {"image": images["v1"].image, "resources": resources}
+    await asyncio.to_thread(iris.apply, model, scaling={"minReplicas": 1, "maxReplicas": 2})
+    told = await _until(lambda: _condition(iris, "Scheduled"), lambda found: found.get("status") == "False", 60)
+    assert told["reason"] == "Unschedulable"
+    assert "finds no node" in told["message"]
+    assert "Insufficient nvidia.com/gpu" in told["message"]
+    scaling = iris.get("mdep", "iris")["status"]["scaling"]
+    assert "by concurrency" in scaling["follows"], "its use of the CPU says nothing"
+    waiting = json.loads(iris.kubectl("get", "pods", "-o", "json"))["items"]
+    assert {pod["status"]["phase"] for pod in waiting} == {"Pending"}
+    print(told["message"])
 
 
 _TRIGGERS = [{"type": "cron", "metadata": {"timezone": "UTC", "start": "0 8 * * *", "end": "0 18 * * *"}}]

@@ -10,6 +10,7 @@ from tests.rollout.test_load import Loaded, loaded
 from tests.rollout.world import STEPS, World, serving
 
 from ekiben.api.status import RevisionScaling
+from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import Measured, Observation
 
 
@@ -154,3 +155,27 @@ def test_what_falls_asleep_or_wakes_is_no_choice_of_the_load() -> None:
     one.deployed["v1"].wanted = 0
     one.run(2)
     assert said(one, "v1").reason == "Sleep"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "scaling", "hinted"),
+    [
+        ("triton", {}, True),
+        ("torchserve", {"minReplicas": 1}, True),
+        ("triton", {"metrics": [{"type": "requestRate", "target": 20}]}, False),
+        ("triton", {"metrics": [{"type": "cpu", "target": 50}]}, False),
+        ("triton", {"replicas": 2}, False),
+        ("bentoml", {}, False),
+    ],
+)
+def test_where_a_gpu_is_not_what_is_followed_it_is_told_what_to_write(
+    runtime: str, scaling: dict[str, Any], hinted: bool
+) -> None:
+    said = "it has a GPU, but its CPU is followed: write metrics: [{type: requestRate, target: ...}]"
+    limits = {"limits": {"nvidia.com/gpu": "1"}}
+    one = serving(model={"image": "registry.test/iris:v1", "runtime": runtime, "resources": limits}, scaling=scaling)
+    assert one.status.scaling is not None
+    assert (said in one.status.scaling.follows) is hinted
+    seen = replace(one.observe(), measured={"v1": Measured(reason="Autoscaled", message="cpu 5 %")})
+    [active] = [each for each in decide(seen, one.now).status.conditions if each.type == "ScalingActive"]
+    assert (said in active.message) is hinted

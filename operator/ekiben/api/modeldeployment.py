@@ -87,6 +87,12 @@ class Spec(Resource):
         return self.scaling.writer(gpu=self._counted_by_concurrency)
 
     @property
+    def gpu_unseen(self) -> bool:
+        """Whether replicas have a GPU and follow their CPU, which says nothing, because nobody has said otherwise."""
+        by_default = self.scaling.metrics is None and self.writer is Writer.AUTOSCALER
+        return by_default and self.model.gpu
+
+    @property
     def _counted_by_concurrency(self) -> bool:
         return self.model.gpu and self.model.runtime not in _BLIND
 

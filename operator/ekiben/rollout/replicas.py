@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.scaling import Writer
 
+from . import scaled
 from .draft import Draft
 from .observation import Pod
 
@@ -37,7 +38,8 @@ def followed(draft: Draft) -> _Answer:
         return None, "NotMeasured", "nothing has been measured yet"
     if measured.reason in _MAXIMUM:
         return True, "AtMaximum", measured.message
-    return True, "Following", f"by the {writer.value}" if writer is Writer.AUTOSCALER else "by ekiben"
+    by = f"by the {writer.value}" if writer is Writer.AUTOSCALER else "by ekiben"
+    return True, "Following", "; ".join(filter(None, (by, scaled.hint(observation.resource.spec))))
 
 
 def placed(draft: Draft) -> _Answer:

@@ -42,7 +42,15 @@ def follows(spec: Spec) -> str:
     if scaling.keda is not None:
         return f"{bounds} by KEDA's triggers {', '.join(trigger.type for trigger in scaling.keda.triggers)}"
     words = " and ".join(_words(metric, spec.model.concurrency) for metric in spec.followed)
-    return f"{bounds} by {words}{'' if scaling.metrics else ' (the default)'}"
+    default = "" if scaling.metrics else " (the default)"
+    return "; ".join(filter(None, (f"{bounds} by {words}{default}", hint(spec))))
+
+
+def hint(spec: Spec) -> str:
+    """Return what to write where the default follows something that says little; empty where it does not."""
+    if not spec.gpu_unseen:
+        return ""
+    return "it has a GPU, but its CPU is followed: write metrics: [{type: requestRate, target: ...}]"
 
 
 def _words(metric: ScalingMetric, concurrency: int | None) -> str:
