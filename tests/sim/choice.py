@@ -24,6 +24,7 @@ _ANYWHERE = {
     "traffic": 1.5, "counters": 1, "load": 0.5,
     "dies": 1, "dies_writing": 1.5, "fails": 1, "slow": 0.4, "deaf": 0.6, "stale": 0.5, "second": 0.5,
     "approve": 2, "promote": 2, "skip": 2, "pause_it": 2, "resume_it": 2, "abort": 2, "retry": 2, "undo": 2,
+    "wake": 0.5,
 }  # fmt: skip
 IN: dict[str, dict[str, float]] = {
     "Stable": {"new": 30, "policy": 6, "size": 4, "back": 6, "retry": 6, "undo": 6, "provider": 1, "breaks_stable": 1},
@@ -45,12 +46,15 @@ _NAMED: dict[str, Turn] = {
     if hasattr(turns, name)
 }
 _NAMED |= {"pause_it": turns.REQUESTS["pause"], "resume_it": turns.REQUESTS["resume"]}
-_NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip", "abort", "retry", "undo")}
+_NAMED |= {name: turns.REQUESTS[name] for name in ("approve", "promote", "skip", "abort", "retry", "undo", "wake")}
 RELEASED = 0.35
 """How often, where something holds everything up, that ends."""
 
 _OF_SO_MANY = 5
 """One of so many histories is about scaling too; no divisor of the number of aims, so that each aim comes with it."""
+
+_ASLEEP = (("Stable", ("wake",)), ("Bake", ("wake",)))
+"""Aims that only a model that sleeps meets."""
 
 AIMED = 0.5
 """How often, in the state that a history aims at, its turn is made."""
@@ -86,6 +90,7 @@ _ELSEWHERE = {
 _SEATS = {
     ("Promoting", "undo"): 6, ("Promoting", "lost-status"): 3, ("First", "silent"): 2, ("Step", "new"): 3,
     ("Restoring", "lost-status"): 3, ("Preview", "undo"): 2,
+    ("Bake", "wake"): 4,
 }  # fmt: skip
 """How many histories aim at a cell where most have one."""
 
@@ -112,7 +117,7 @@ def aim(seed: int) -> tuple[str, tuple[str, ...]]:
 
 def served(seed: int) -> float:
     """Return how often a history begins with a second revision that takes over, so that there is one to go back to."""
-    return 0.9 if aim(seed)[1][0] in ("undo", "back", "retry") else 0.4
+    return 0.9 if aim(seed)[1][0] in ("undo", "back", "retry", "wake") else 0.4
 
 
 def slow(seed: int) -> float:
@@ -122,7 +127,12 @@ def slow(seed: int) -> float:
 
 def scales(seed: int) -> bool:
     """Whether replicas of a history follow a load, and its model may sleep."""
-    return seed % _OF_SO_MANY == _OF_SO_MANY - 2
+    return sleeps(seed) or seed % _OF_SO_MANY == _OF_SO_MANY - 2
+
+
+def sleeps(seed: int) -> bool:
+    """Whether a history's aim asks for a model that sleeps, also while its former revision is kept."""
+    return aim(seed) in _ASLEEP
 
 
 def aimed(seed: int, state: str, rng: Random) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import quick_scaling, specs
-from .choice import RELEASED, aimed, scales, served, slow, strategy
+from .choice import RELEASED, aimed, scales, served, sleeps, slow, strategy
 from .decisions import EPOCH, World
 from .load import Load
 from .looks import state_of
@@ -55,7 +55,9 @@ class Quick:
         spec = specs.whole(self.rng, strategy(self.seed))
         spec.pop("traffic")
         if scales(self.seed):
-            spec["scaling"] = specs.followed(self.rng)
+            spec["scaling"] = specs.followed(self.rng, sleeps=sleeps(self.seed))
+        if sleeps(self.seed):
+            spec["rollout"]["bake"] = "60s"
         return spec
 
     # The life of a history.
@@ -114,7 +116,7 @@ class Quick:
         held = [turn for holds, turn in self._holding() if holds]
         name = aimed(self.seed, self.state, self.rng)
         if name is not None:
-            turn = TURNS[name]
+            turn = quick_scaling.wake if name == "wake" and self.world.load is not None else TURNS[name]
         elif held and self.rng.random() < RELEASED:
             turn = self.rng.choice(held)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import specs
 from .load import Load, pods
-from .quick_turns import Turn, dies, dies_writing, freeze, lose_status, new, recover, traffic
+from .quick_turns import Turn, ask, dies, dies_writing, freeze, lose_status, new, recover, traffic
 
 if TYPE_CHECKING:
     from .quick import Quick
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _OFTEN = 0.4
 _OFTEN_ON_ITS_WAY = 0.8
 _PATIENCE = 12
+_FIRST_ASLEEP = 0.7
 
 
 def _load(one: Quick) -> Load:
@@ -45,6 +46,13 @@ def request(one: Quick) -> str:
     """One caller comes, for a moment."""
     _load(one).until = one.world.now + one.rng.choice((0.5, 3.0, 12.0))
     return "a request comes"
+
+
+def wake(one: Quick) -> str | None:
+    """Somebody wakes the model: most often one that sleeps, or is about to."""
+    if one.nap == "Awake" and one.rng.random() < _FIRST_ASLEEP:
+        one.note(quiet(one))
+    return ask(one, "wake")
 
 
 def wakes_slowly(one: Quick) -> str | None:
@@ -127,11 +135,12 @@ _ANYWHERE: dict[Turn, float] = {
 }  # fmt: skip
 _IN: dict[str, dict[Turn, float]] = {
     "Asleep": {
-        new: 6, request: 3, wakes_slowly: 12, restart: 4, lose_status: 5, follow: 3, freeze: 3, dies: 7, activators: 3,
+        new: 6, wake: 3, request: 3, wakes_slowly: 12, restart: 4, lose_status: 5, follow: 3, freeze: 3, dies: 7,
+        activators: 3,
     },
     "FallingAsleep": {
-        request: 5, new: 5, dies: 5, dies_writing: 3, lose_status: 7, restart: 6, freeze: 6, follow: 4, activators: 5,
-        traffic: 3,
+        request: 5, wake: 3, new: 5, dies: 5, dies_writing: 3, lose_status: 7, restart: 6, freeze: 6, follow: 4,
+        activators: 5, traffic: 3,
     },
     "Waking": {
         dies: 8, dies_writing: 3, lose_status: 14, restart: 6, freeze: 8, new: 4, follow: 5, activators: 4, request: 6,

@@ -271,7 +271,7 @@ TURNS: dict[str, Turn] = {
     "late_stable": lambda one: late(one, "stable"),
     **{
         verb: (lambda one, verb=verb: ask(one, verb))
-        for verb in ("approve", "promote", "skip", "abort", "retry", "undo")
+        for verb in ("approve", "promote", "skip", "abort", "retry", "undo", "wake")
     },
     "pause_it": lambda one: ask(one, "pause"),
     "resume_it": lambda one: ask(one, "resume"),

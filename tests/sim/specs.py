@@ -75,15 +75,15 @@ def scaling(rng: Random) -> Json:
     return {"minReplicas": least, "maxReplicas": least + rng.choice((0, 1, 3))}
 
 
-def followed(rng: Random) -> Json:
+def followed(rng: Random, *, sleeps: bool = False) -> Json:
     """Return a spec.scaling, most often one by which replicas follow a measured load, and may be 0."""
-    kind = rng.random()
+    kind = 0.0 if sleeps else rng.random()
     least = rng.choice((1, 2))
     most = least + rng.choice((0, 1, 3, 6))
     metrics = rng.choice(_METRICS)
     if kind < 0.5:
-        sleeps: Json = {"minReplicas": 0, "maxReplicas": most, "idleWindow": rng.choice(("6s", "10s"))}
-        return sleeps if rng.random() < 0.3 else {**sleeps, "metrics": metrics}
+        spec: Json = {"minReplicas": 0, "maxReplicas": most, "idleWindow": rng.choice(("6s", "10s"))}
+        return spec if rng.random() < 0.3 else {**spec, "metrics": metrics}
     if kind < 0.7:
         return {"minReplicas": least, "maxReplicas": most, "metrics": metrics}
     if kind < 0.85:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import capacity, limits, routing, times, waiting
@@ -27,8 +28,12 @@ def in_parts(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
 
 
 def make_room(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> bool:
-    """Take away the pods of a canary without requests, for which there is no room; returns False where there is."""
-    if not capacity.crowded_out(draft, running, stable):
+    """Take away the pods of a canary without requests, for which there is no room; returns False where there is.
+
+    A shadow with fewer pods than its copies need would be judged for being busier than the stable revision.
+    """
+    shadow = draft.policy.strategy is Strategy.SHADOW
+    if not (capacity.short if shadow else capacity.crowded_out)(draft, running, stable):
         return False
     draft.update_rollout(state="Starting", step_since=None)
     part(draft, running, canary, stable, canary.weight)
