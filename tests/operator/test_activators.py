@@ -225,7 +225,9 @@ def test_only_pods_of_the_activators_own_deployment_get_requests(odd):
 
 def test_what_an_activator_says_of_another_resource_of_the_name_does_not_count():
     activators = {"10.0.0.1": Seen("10.0.0.1", True, page(**{"shop.iris": of("former", waiting=5)}))}
-    assert seen_as(activators, "shop.iris", "u", FIRST_PORT) == Activation(ready=1, port=FIRST_PORT, known=True)
+    assert seen_as(activators, "shop.iris", "u", FIRST_PORT) == Activation(
+        ready=1, turns=("a",), port=FIRST_PORT, known=True
+    )
 
 
 async def test_ports_are_each_models_own_and_stay(stage):

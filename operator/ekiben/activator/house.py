@@ -47,7 +47,9 @@ class _Room:
 class House:
     """Opens and closes ports as the table changes."""
 
-    def __init__(self, figures: Figures, limits: Limits, address: str) -> None:
+    def __init__(self, figures: Figures, limits: Limits, address: str, instance: str = "") -> None:
+        """Prepare; `instance` is the name that the operator knows this activator by."""
+        self._instance = instance
         self._figures = figures
         self._limits = limits
         self._address = address
@@ -110,7 +112,7 @@ class House:
             # The table is told again every few minutes: its turn comes then.
             _log.warning("Port %d of %s was another model's a moment ago: it is opened later", entry.port, key)
             return
-        queue = Queue(entry)
+        queue = Queue(entry, self._instance)
         proxy = Proxy(queue, self._way, self._figures, self.memory, self._limits.max_body)
         door = Door(proxy.handle, _connections(entry), self._limits.header_seconds, self._waiting_room(entry))
         try:

@@ -24,8 +24,11 @@ class _Waiter:
 class Queue:
     """Gives each request a pod with a place for it. Times are those of the running event loop, in seconds."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, activator: str = "") -> None:
+        """Prepare; `activator` is the name that the operator knows this one by."""
         self.entry = entry
+        self._activator = activator
+        self._places = entry.places(activator)
         self.arrived = 0
         self.forwarded = 0
         self._refusal: Answer | None = None
@@ -53,6 +56,7 @@ class Queue:
     def update(self, entry: Entry) -> None:
         """Take over what the operator has told."""
         self.entry = entry
+        self._places = entry.places(self._activator)
         for pod in self._resting.keys() - set(entry.pods):
             self._awake(pod)
         self._serve()
@@ -142,10 +146,9 @@ class Queue:
             waiter.future.set_result(pod)
 
     def _free(self) -> str | None:
-        """Return the pod with the fewest requests, if it has a place."""
-        pods = [pod for pod in self.entry.pods if pod not in self._timers]
-        pod = min(pods, key=lambda one: self._busy[one], default=None)
-        return pod if pod is not None and self._busy[pod] < self.entry.at_once else None
+        """Return the pod with the fewest requests of those that have a place."""
+        pods = [pod for pod, most in self._places.items() if pod not in self._timers and self._busy[pod] < most]
+        return min(pods, key=lambda one: self._busy[one], default=None)
 
     def _rested(self, pod: str) -> None:
         self._timers.pop(pod, None)

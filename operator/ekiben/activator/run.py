@@ -63,8 +63,10 @@ async def serve(settings: Settings, tables: Tables, stop: asyncio.Event) -> None
         OSError: the port of /metrics is taken.
     """
     figures = Figures()
-    house = House(figures, Limits(settings.max_body, settings.header_seconds, settings.memory), settings.address)
     state = admin.State(os.environ.get("POD_NAME", ""))
+    house = House(
+        figures, Limits(settings.max_body, settings.header_seconds, settings.memory), settings.address, state.instance
+    )
     server, port = await admin.serve(state, house, figures, settings.address, settings.http_port)
     _log.info("Serving /metrics, /queues, /livez and /readyz on port %d", port)
     following = asyncio.create_task(_follow(tables, house, state), name="table")

@@ -45,7 +45,11 @@ class Entry:
     queue: int = 100
     """Requests that one activator holds at most."""
     at_once: int = 32
-    """Requests that one activator has on the way to one pod at most."""
+    """Requests that each activator has on the way to one pod at most, where `activators` is empty."""
+    concurrency: int = 0
+    """Requests that all of `activators` together have on the way to one pod at most."""
+    activators: tuple[str, ...] = ()
+    """Names of the activators, in order of their turns, where a pod's places cannot be shared evenly."""
     private: tuple[str, ...] = ()
     """Paths of the model server itself: who asks for its metrics or its health wakes nobody."""
 
@@ -53,6 +57,18 @@ class Entry:
     def key(self) -> str:
         """The entry's key in the ConfigMap."""
         return key_of(self.namespace, self.name)
+
+    def places(self, activator: str) -> dict[str, int]:
+        """Return pod -> requests that one activator has on the way to it at most.
+
+        The places that are left when each has got as many go to one after the other, beginning with another activator
+        for each pod: together they never have more than there are, and none has more than one beyond the others'.
+        """
+        if activator not in self.activators:
+            return dict.fromkeys(self.pods, self.at_once)
+        number, turn = len(self.activators), self.activators.index(activator)
+        each, left = divmod(self.concurrency, number)
+        return {pod: each + ((turn - index) % number < left) for index, pod in enumerate(self.pods)}
 
     def to_json(self) -> str:
         """Return the entry as text."""
@@ -73,7 +89,7 @@ def entry_from(text: str) -> Entry:
     try:
         data: dict[str, Any] = json.loads(text)
         known = {field.name for field in fields(Entry)}
-        lists = {key: tuple(data.get(key) or ()) for key in ("pods", "private")}
+        lists = {key: tuple(data.get(key) or ()) for key in ("pods", "private", "activators")}
         entry = Entry(**{key: value for key, value in data.items() if key in known} | lists)
         _check(entry)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -110,6 +126,8 @@ def _check(entry: Entry) -> None:
         raise ValueError(f"pods have no port {entry.pod_port}")
     if min(entry.cold_start, entry.timeout, entry.queue, entry.at_once) <= 0:
         raise ValueError("times and counts are more than 0")
+    if entry.concurrency < 0 or len(set(entry.activators)) < len(entry.activators):
+        raise ValueError("each activator has a name of its own, and places are no fewer than none")
     for pod in entry.pods:
         address = ip_address(pod)
         if address.is_link_local or address.is_multicast or address.is_unspecified:

@@ -212,4 +212,13 @@ class Activators:
 
 
 def _shown(one: Activation) -> tuple[object, ...]:
-    return one.addresses, one.ready, bool(one.waiting), bool(one.on_the_way), one.known, one.gone
+    return (
+        one.addresses,
+        one.ready,
+        bool(one.waiting),
+        bool(one.on_the_way),
+        one.known,
+        one.gone,
+        one.turns,
+        one.starved,
+    )

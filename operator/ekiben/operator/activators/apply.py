@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ekiben.api.base import seconds
 from ekiben.cluster import kinds
 from ekiben.cluster.errors import ForbiddenError, InvalidError
@@ -18,7 +20,8 @@ from ..targets import model_at, targets
 from ..world import World
 from ..writes import BlockedError, Writer
 from .activators import Activators
-from .table import NoPortError
+from .seen import Activation
+from .table import NoPortError, Table
 
 _QUEUE = 100
 _AT_ONCE = 32
@@ -69,7 +72,7 @@ async def ensure(writer: Writer, activators: Activators, world: World, action: E
 
 async def _ensure(writer: Writer, activators: Activators, world: World, action: EnsureActivation) -> None:
     try:
-        if await activators.table.ensure(_entry(world, action.revision)):
+        if await activators.table.ensure(_entry(world, action.revision, activators.table)):
             writer.count("patch ConfigMap")
     except NoPortError as error:
         raise BlockedError("NoActivatorPort", str(error)) from error
@@ -124,13 +127,18 @@ async def _take_out(writer: Writer, world: World, services: tuple[str, ...]) -> 
             await writer.delete(world, kinds.ENDPOINT_SLICE, world.wake_slices.pop(key))
 
 
-def _entry(world: World, revision: str) -> Entry:
+def _entry(world: World, revision: str, table: Table) -> Entry:
     resource, model = world.resource, model_at(world, revision)
     server = server_of(model)
     ready = world.endpoints.get(child_name(world.name, revision), frozenset())
-    pods = sorted(one.ip for one in targets(world, [revision]) if one.name in ready)
-    # Each activator hands on its part of what a pod works on at once.
-    share = -(-(model.concurrency or _AT_ONCE) // max(1, world.activation.ready if world.activation else 1))
+    before = table.entry(Key(resource.metadata.namespace, world.name))
+    known = before.pods if before is not None else ()
+    # Whose turn it is at a pod goes by its place among them: those that were told stay where they are.
+    pods = sorted(
+        (one.ip for one in targets(world, [revision]) if one.name in ready),
+        key=lambda ip: (known.index(ip) if ip in known else len(known), ip),
+    )
+    places = _places(model.concurrency or _AT_ONCE, world.activation, before.activators if before is not None else ())
     return Entry(
         namespace=resource.metadata.namespace,
         name=world.name,
@@ -141,6 +149,39 @@ def _entry(world: World, revision: str) -> Entry:
         cold_start=wake.cold_start(resource),
         timeout=seconds(resource.spec.traffic.timeout),
         queue=resource.spec.scaling.queue or _QUEUE,
-        at_once=max(1, share),
+        at_once=places.each,
+        concurrency=places.together,
+        activators=places.activators,
         private=(*server.private_paths, NOWHERE),
     )
+
+
+@dataclass(frozen=True)
+class _Places:
+    """How many requests the activators may have on the way to one pod."""
+
+    each: int
+    together: int = 0
+    activators: tuple[str, ...] = ()
+
+
+def _places(concurrency: int, found: Activation | None, before: tuple[str, ...]) -> _Places:
+    """Share what a pod works on at once among the activators, so that together they never hand on more.
+
+    Args:
+        concurrency: requests that a pod works on at once.
+        found: what is known of the activators.
+        before: the order of their turns until now.
+    """
+    number = max(1, len(found.turns), found.ready) if found is not None else 1
+    each, left = divmod(concurrency, number)
+    if found is None or not left or len(found.turns) < number:
+        return _Places(max(1, each))
+    turns = found.turns
+    if found.on_the_way or not found.waiting:
+        # A turn that changed now would be somebody's second one at a pod.
+        kept = tuple(one for one in before if one in turns)
+        turns = kept + tuple(one for one in turns if one not in kept)
+    # Where there are more activators than places, one may wait for ever: then all stop, and the next turn is its.
+    together = 0 if found.starved and not each else concurrency
+    return _Places(max(1, each), together, turns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from ekiben.signals.counters import MetricsError
@@ -16,6 +17,7 @@ Json = dict[str, Any]
 NAME_LABEL = "app.kubernetes.io/name=ekiben-activator"
 _HASH_LABEL = "pod-template-hash"
 _MISSES = 3
+_STARVED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class Activation:
     """Activators that take requests."""
     addresses: tuple[str, ...] = ()
     """IP addresses of those that have opened its port."""
+    turns: tuple[str, ...] = ()
+    """Names of those that take or hold requests, where requests have waited longest first."""
+    starved: bool = False
+    """One that has nothing on the way waits, and has for much longer than those that have."""
     port: int = 0
     """Its port there; 0 before it has one."""
     waiting: float = 0.0
@@ -95,10 +101,14 @@ def activation(
         counted: requests of the model that have arrived, and that were handed on.
     """
     asked = [one for one in activators.values() if one.matters]
-    told = {one.ip: found for one in asked if (found := one.model(key)) is not None and found.get("uid") == uid}
+    told: dict[str, Json] = {
+        one.ip: dict(found) for one in asked if (found := one.model(key)) is not None and found.get("uid") == uid
+    }
     return Activation(
         ready=sum(one.takes for one in asked),
         addresses=tuple(sorted(one.ip for one in asked if one.takes and told.get(one.ip, {}).get("port") == port)),
+        turns=_turns(asked, told),
+        starved=_starved(told),
         port=port,
         waiting=float(sum(_count(one, "waiting") for one in told.values())),
         on_the_way=float(sum(_count(one, "onTheWay") for one in told.values())),
@@ -106,6 +116,32 @@ def activation(
         forwarded=counted[1],
         known=all(one.page and one.misses == 0 for one in asked),
     )
+
+
+def _turns(asked: list[Seen], told: Mapping[str, Json]) -> tuple[str, ...]:
+    def rank(one: Seen) -> tuple[float, float, str]:
+        found = told.get(one.ip, {})
+        return -min(1, _count(found, "waiting")), -(_longest(found) // _STARVED_SECONDS), one.source[1]
+
+    taking = [one for one in asked if one.takes or _holds(told.get(one.ip, {}))]
+    names = [one.source[1] for one in sorted(taking, key=rank)]
+    # Those that do not say who they are cannot be told their turn.
+    return tuple(names) if all(names) and len(set(names)) == len(names) else ()
+
+
+def _starved(told: Mapping[str, Json]) -> bool:
+    longest = [_longest(one) for one in told.values() if _count(one, "onTheWay")]
+    others = [_longest(one) for one in told.values() if _count(one, "waiting") and not _count(one, "onTheWay")]
+    return bool(longest) and max(others, default=0.0) >= max(longest) + _STARVED_SECONDS
+
+
+def _holds(model: Mapping[str, Any]) -> bool:
+    return bool(_count(model, "waiting") or _count(model, "onTheWay"))
+
+
+def _longest(model: Mapping[str, Any]) -> float:
+    value = model.get("longestWait")
+    return float(value) if isinstance(value, int | float) and 0 <= value < inf else 0.0
 
 
 def addresses(pods: list[Json], deployment: str) -> dict[str, bool]:

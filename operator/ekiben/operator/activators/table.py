@@ -12,6 +12,8 @@ from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ConflictError
 from ekiben.objects.activation import FIRST_PORT, LAST_PORT, TABLE, Entry, entries, key_of
 
+from ..queue import Key
+
 _PORTS = LAST_PORT - FIRST_PORT + 1
 _TRIES = 5
 
@@ -52,6 +54,10 @@ class Table:
         """Return a model's port; 0 where it has none."""
         entry = self._entries.get(key_of(namespace, name))
         return entry.port if entry is not None and entry.uid == uid else 0
+
+    def entry(self, key: Key) -> Entry | None:
+        """Return what the activators were told of a model."""
+        return self._entries.get(key_of(*key))
 
     async def ensure(self, wanted: Entry) -> bool:
         """Write a model's entry, with the port that it has or a new one; returns whether anything was written.
