@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
 
@@ -137,22 +137,22 @@ class Reconciler:
         before = moves.sizes(world)
         try:
             await self._applier.act(world, first)
-            await self._settle(key, world, plan)
+            await self._settle(key, world, plan, before)
             await self._applier.act(world, endings)
         finally:  # what went before an action that failed has been done
             self._scaled(key, moves.ended(before, world, plan.status))
         after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
         return min(after, self._patience.wait(key, world, plan.status, self._now()))
 
-    async def _settle(self, key: Key, world: World, plan: Plan) -> None:
-        """Write the status, and then tell what happened."""
+    async def _settle(self, key: Key, world: World, plan: Plan, sizes: Mapping[str, int]) -> None:
+        """Write the status, and then tell what happened; `sizes` are the replicas of revisions as they were read."""
         before = world.resource.status
         if await status.write(self._cluster, world.raw, before, plan.status):
             known = {(entry.revision, entry.ended_at) for entry in before.history}
             for entry in plan.status.history:
                 if (entry.revision, entry.ended_at) not in known:
                     self._metrics.outcomes.labels(entry.outcome, entry.reason).inc()
-            self._scaled(key, moves.moves(before, plan.status))
+            self._scaled(key, moves.moves(before, plan.status, sizes))
         self._metrics.tell(key, plan.status)
         log = ResourceLog(_log, *key)
         for event in plan.events:

@@ -137,6 +137,7 @@ def test_a_status_from_before_changes_were_noted_is_no_change():
     noted = {"revision": "v1", "writer": "ekiben", "desired": 7, "at": "x", "seen_at": "x", "reason": "Panic"}
     before = Status.model_validate({"stable": one}, by_name=True)
     after = Status.model_validate({"stable": one, "scaling": {"revisions": [noted]}}, by_name=True)
-    assert moves(before, after) == []
-    assert moves(after, after) == []
-    assert moves(Status(), after) == [Move("stable", 0, 7, "Panic", "")]
+    assert moves(before, after, {}) == []
+    assert moves(after, after, {}) == []
+    assert moves(Status(), after, {}) == [Move("stable", 0, 7, "Panic", "")]
+    assert moves(Status(), after, {"v1": 7}) == [], "a bake had kept it"

@@ -31,11 +31,19 @@ def roles(status: Status) -> dict[str, str]:
     return {one.revision: role for role, one in parts if one is not None}
 
 
-def moves(before: Status, after: Status) -> list[Move]:
-    """Return what changed between two statuses, with the reason that the second one tells."""
+def moves(before: Status, after: Status, read: Mapping[str, int]) -> list[Move]:
+    """Return what changed between two statuses, with the reason that the second one tells.
+
+    Args:
+        before: the status that was read.
+        after: the one that was written.
+        read: revision -> replicas that its Deployment asked for then; the first status has no word on those that take
+            part again, such as the way back in a bake.
+    """
     if after.scaling is None or (before.scaling is None and before.stable is not None):
         return []  # nobody had noted how many there were
-    known = {one.revision: one.desired for one in before.scaling.revisions} if before.scaling is not None else {}
+    noted = {one.revision: one.desired for one in before.scaling.revisions} if before.scaling is not None else {}
+    known = {**read, **noted}
     named = roles(after)
     return [
         Move(named[one.revision], known.get(one.revision, 0), one.desired, one.reason, one.message)
