@@ -89,7 +89,7 @@ e2e-full: install  ## The same, with the slow ones.
 	$(BIN)/python -m pytest tests/e2e --durations 0 --quiet
 
 .PHONY: bench-analysis
-bench-analysis: install  ## False rollbacks and time to detect beside Argo Rollouts, Flagger, Kayenta and the oracle: 5 min.
+bench-analysis: install  ## False rollbacks and time to detect beside Argo Rollouts, Flagger, Kayenta and the oracle: 10 min.
 	$(BIN)/python -m bench.analysis
 
 .PHONY: bench-scaling

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ekiben.analysis import Histogram, quantile, settle_seconds
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,6 +23,10 @@ MINUTE = 12
 """Looks in a minute."""
 CANARY_PODS = 2
 STABLE_PODS = 6
+TIMEOUT = 60.0
+"""Seconds that a request may take, a resource's default."""
+_DELAYS = (0.0, 0.0, 0.1, 0.3, 0.3, 0.2, 0.1)
+"""Of slow successes: the share that takes so many blocks, 0 and more."""
 
 
 def _steady(rng: np.random.Generator, streams: int, looks: int, p0: float) -> Floats:
@@ -127,7 +134,7 @@ def draw(family: Family, p0: float, odds: float, rps: float, streams: int, looks
             settled[begin : begin + 2] = False
     if family.slow:
         n = _delayed(rng, n, errors)
-        settled[: int(60 / LOOK)] = False
+        settled[: _settling()] = False
     return Streams(n, errors, rates, weights, late, settled, (n_before, rng.binomial(n_before, quiet)))
 
 
@@ -155,14 +162,20 @@ def _beta(rng: np.random.Generator, mean: Floats, concentration: float) -> Float
     return rng.beta(np.maximum(mean, 1e-9) * concentration, (1 - mean) * concentration)
 
 
+def _settling() -> int:
+    """Return the blocks that the operator throws away by the stable's 99th percentile, as its buckets have it."""
+    upto = np.cumsum(_DELAYS)
+    counts = [int(1000 * upto[1]), int(1000 * (upto[2] - upto[1])), int(1000 * (upto[-1] - upto[2])), 0]
+    p99 = quantile(Histogram((LOOK, 10.0, 30.0), tuple(counts)), 0.99)
+    return ceil(settle_seconds(LOOK, p99, TIMEOUT) / LOOK)
+
+
 def _delayed(rng: np.random.Generator, n: Ints, errors: Ints) -> Ints:
     """Return completions: errors at once, successes 10 to 30 s later. The stable's began long before."""
-    delays = np.zeros(7)
-    delays[2:] = (0.1, 0.3, 0.3, 0.2, 0.1)
     done = errors.copy()
     successes = n - errors
     for look in range(n.shape[1]):
-        for delay, part in enumerate(np.moveaxis(rng.multinomial(successes[:, look], delays), -1, 0)):
+        for delay, part in enumerate(np.moveaxis(rng.multinomial(successes[:, look], _DELAYS), -1, 0)):
             if look + delay < n.shape[1]:
                 done[:, look + delay] += part
     for look in range(6):

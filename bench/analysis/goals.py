@@ -48,19 +48,28 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Ratio:
+class Estimate:
     """Mean of the canary's requests until detection, over those of the best test."""
 
+    ratio: float
+    error: float
+    """Its standard error."""
+    found: float
+    """Share of the streams that were found in time. The others count with all requests that there were: too few."""
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """What was measured of one cell or shape."""
+
     best: float
-    """Requests."""
-    one_metric: float
+    """Requests of the best test."""
+    one_metric: Estimate
     """With the whole of alpha, nothing tolerated."""
-    complete: float
+    complete: Estimate
     """All metrics, nothing tolerated."""
-    default: float
+    default: Estimate
     """All metrics, default tolerances."""
-    missed: float
-    """Share of the streams that the default procedure did not find in time."""
 
 
 def cells(streams: int) -> Iterator[Cell]:
@@ -71,16 +80,19 @@ def cells(streams: int) -> Iterator[Cell]:
                 yield Cell(p0, odds, weight, streams)
 
 
-def measure(case: Cell | Shape) -> tuple[Cell | Shape, Ratio]:
-    """Return the ratios of one cell."""
+def measure(case: Cell | Shape) -> tuple[Cell | Shape, Ratios]:
+    """Return the ratios of one cell or shape."""
     streams, best = _errors(case) if isinstance(case, Cell) else _latency(case)
     metric = "errors" if isinstance(case, Cell) else "latency"
     bare = streams if streams.hist is None or metric == "latency" else _without_latency(streams)
     history = None if bare.history is None else tuple(bare.history.tolist())
     strict = {"error_tolerance": 1.0, "latency_tolerance": 1.0}
-    alone = _mean(bare, whole_alpha(metric, history, **strict), pooled=True)
-    complete, default = _mean(streams, Config(**strict)), _mean(streams, Config())
-    return case, Ratio(best, alone[0] / best, complete[0] / best, default[0] / best, default[1])
+    return case, Ratios(
+        float(best.mean()),
+        _estimate(bare, best, whole_alpha(metric, history, **strict), pooled=True),
+        _estimate(streams, best, Config(**strict)),
+        _estimate(streams, best, Config()),
+    )
 
 
 def whole_alpha(metric: str, history: tuple[int, ...] | None, **tolerances: float) -> Config:
@@ -89,7 +101,7 @@ def whole_alpha(metric: str, history: tuple[int, ...] | None, **tolerances: floa
     return Config(alpha=ALPHA / share, **tolerances)
 
 
-def _errors(cell: Cell) -> tuple[Streams, float]:
+def _errors(cell: Cell) -> tuple[Streams, Floats]:
     rng = seed(cell)
     n = _requests(rng, cell.rps, cell.weight, cell.streams)
     rates = np.repeat([worse(cell.p0, cell.odds), cell.p0], [CANARY_PODS, STABLE_PODS])
@@ -102,11 +114,11 @@ def _errors(cell: Cell) -> tuple[Streams, float]:
     return _streams(n, errors, cell.weight, hist, rng.multinomial(3000, usual)), _requests_until(n_c, found)
 
 
-def _latency(shape: Shape) -> tuple[Streams, float]:
+def _latency(shape: Shape) -> tuple[Streams, Floats]:
     bound = latencies.bound(shape.latency, shape.weight, ALPHA)
     rps = max(10.0, bound / (_ABOUT / 4 * shape.weight))
     drawn = latencies.draw(shape.latency, rps, shape.streams, _MOST // 2, shape.weight, TICK)
-    return drawn, bound
+    return drawn, np.full(shape.streams, bound)
 
 
 def _requests(rng: np.random.Generator, rps: float, weight: float, streams: int) -> Ints:
@@ -128,13 +140,17 @@ def _without_latency(streams: Streams) -> Streams:
     return _streams(streams.n, streams.errors, float(streams.weights[0]), None, None)
 
 
-def _mean(streams: Streams, config: Config, *, pooled: bool = False) -> tuple[float, float]:
-    """Return the mean of the canary's requests until conviction, or all of them, and the share without one."""
+def _estimate(streams: Streams, best: Floats, config: Config, *, pooled: bool = False) -> Estimate:
+    """Return the mean of the canary's requests until conviction, or of all of them, over that of `best`, (B,)."""
     found = [ours.judge(streams, stream, config, look=TICK, pooled=pooled) for stream in range(len(streams.n))]
-    return float(np.mean([one.requests for one in found])), float(np.mean([one.look == inf for one in found]))
+    took = np.array([one.requests for one in found], dtype=np.float64)
+    ratio = float(took.mean() / best.mean())
+    # A stream that is hard for one is hard for the other: what is left of that is the error of their ratio.
+    error = float((took - ratio * best).std(ddof=1) / len(took) ** 0.5 / best.mean())
+    return Estimate(ratio, error, float(np.mean([one.look < inf for one in found])))
 
 
-def _requests_until(n_c: Ints, blocks: Floats) -> float:
+def _requests_until(n_c: Ints, blocks: Floats) -> Floats:
     upto = n_c.cumsum(1)
     last = np.where(np.isfinite(blocks), blocks, n_c.shape[1]).astype(int) - 1
-    return float(np.take_along_axis(upto, last[:, None], 1).mean())
+    return np.take_along_axis(upto, last[:, None], 1)[:, 0].astype(np.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from bench.analysis import oracle, rivals
 from bench.analysis.families import FAMILIES, MINUTE, Streams, draw, worse
-from bench.analysis.guard import broken
+from bench.analysis.guard import broken, interval, sees
 from bench.analysis.rivals import NEVER
 from scipy.stats import mannwhitneyu
 
@@ -103,3 +103,32 @@ def test_the_guard_allows_chance_and_no_more():
     fine[:2], bad[:12] = 5.0, 5.0
     assert broken([(case, {"ekiben": fine})]) == []
     assert len(broken([(case, {"ekiben": bad})])) == 2
+    # 100 streams of a family, and the same together: each is one test of two.
+    assert "more than 6 of a family's 100" in sees([(case, {"ekiben": fine})])
+
+
+def test_intervals_hold_what_may_be_true():
+    assert interval(0, 20) == pytest.approx((0, 0.1684), abs=1e-4)
+    assert interval(3, 30) == pytest.approx((0.0211, 0.2653), abs=1e-4)
+    assert interval(5, 5)[1] == 1
+
+
+def test_slow_successes_settle_as_long_as_the_operator_waits():
+    settled = draw(FAMILIES[7], 0.02, 1.0, 50, 1, 60).settled
+    assert FAMILIES[7].slow
+    # Twice the 99th percentile, which lies under 30 s, and at most the request timeout.
+    assert (~settled).sum() * 5 == 60
+
+
+def test_ratios_have_an_error_and_say_what_was_not_found():
+    from bench.analysis.goals import Cell, _errors, _estimate
+
+    from ekiben.analysis import Config
+
+    streams, best = _errors(Cell(0.05, 10.0, 0.5, 6))
+    found = _estimate(streams, best, Config(error_tolerance=1.0, latency_tolerance=1.0))
+    assert best.shape == (6,)
+    assert found.found == 1
+    assert 1 < found.ratio < 3
+    assert 0 < found.error < 1
+    assert _estimate(streams, best, Config(alpha=1e-300)).found == 0
