@@ -7,7 +7,7 @@ from tests.operator.traffic_stage import NAME, SPACE, STABLE
 from ekiben.cluster import kinds
 from ekiben.objects import deployment
 from ekiben.objects.activation import FIRST_PORT
-from ekiben.objects.names import labels
+from ekiben.objects.names import child_name, labels
 from ekiben.operator.activators.apply import _places
 from ekiben.operator.activators.seen import Activation, Seen
 from ekiben.operator.activators.seen import activation as seen_as
@@ -79,7 +79,7 @@ async def test_two_activators_are_told_who_has_the_one_place_of_each_pod(stage):
     for one in entry.pods:
         assert sum(entry.places(f"a-{ip}")[one] for ip in ("10.1.0.1", "10.1.0.2")) == 1
     stage.server.remove(kinds.POD, SPACE, f"{STABLE}-0")
-    stage.follow()
+    stage.follow(child_name(NAME, STABLE))
     await ensure(stage, in_path=False)
     run_as(stage, {"image": "x:1", "concurrency": 1}, pods=[0])
     await ensure(stage, in_path=False)
@@ -97,4 +97,4 @@ def run_as(stage, model, pods):
         if stage.get(kinds.POD, made["metadata"]["name"]) is not None:
             stage.server.remove(kinds.POD, SPACE, made["metadata"]["name"])
         stage.server.put(kinds.POD, made)
-    stage.follow()
+    stage.follow(child_name(NAME, STABLE))
