@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ekiben.api.scaling import Writer
 from ekiben.api.status import Status
 from ekiben.rollout import plan as p
+from ekiben.rollout.capacity import still_keda
 from ekiben.rollout.observation import Observation
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def _limited(world: World, seen: Observation, plan: p.Plan) -> None:
     stable = seen.revisions.get(status.stable.revision)
     if running.reason in ("BakeFailed", "StableUnavailable") or stable is None or stable.ready == 0:
         return
-    if any(one.handing_over for one in seen.revisions.values()):
+    answers = seen.resource.status.canary
+    if answers is not None and answers.acknowledged_weight > canary.weight:
+        return  # what has lost its weight this moment still answers what it was sent
+    if any(still_keda(one, spec.writer) for one in seen.revisions.values()):
         return  # what KEDA's own autoscaler still owns stays until that has gone
     blue = running.policy.get("strategy") == "blueGreen"
     most = spec.scaling.ceiling * 2 if blue else max(spec.scaling.ceiling, 2 * spec.scaling.floor)

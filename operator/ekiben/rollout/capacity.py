@@ -214,6 +214,8 @@ def _followed(draft: Draft, one: RevisionStatus | None, least: int, most: int) -
     revision = draft.revision(one.revision) if one is not None else None
     if one is None or one.weight == 0 or revision is None or revision.wanted == 0:
         return []
+    if revision.autoscaler is not None or still_keda(revision, Writer.EKIBEN):
+        return []  # a former owner, which nothing but the end of what holds everything may take away
     size = _size(draft, revision, Writer.EKIBEN, least, most)
     return [Scale(revision.name, size)] if size != revision.wanted else []
 

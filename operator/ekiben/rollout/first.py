@@ -15,6 +15,9 @@ def run(draft: Draft) -> None:
     target = draft.target
     running = draft.status.rollout
     if running is not None and running.revision != target.revision:
+        if _serves(draft, running.revision):
+            _serve(draft)
+            return
         _replace(draft)
     if draft.status.rollout is None:
         start.open_rollout(draft, "First", stable_floor=0)
@@ -33,6 +36,12 @@ def run(draft: Draft) -> None:
         return
     draft.phase = Phase.PENDING
     _judge(draft, late)
+
+
+def _serves(draft: Draft, revision: str) -> bool:
+    """Return whether it has its requests already, by a look whose status was lost: then it is left by a rollout."""
+    route = draft.observation.route
+    return route is not None and route.weights.get(revision, 0) > 0 and draft.ready(revision) > 0
 
 
 def _serve(draft: Draft) -> None:

@@ -104,11 +104,12 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
     if revision is not None and (revision.wanted > 0 or revision.existing > 0):
         draft.look_in(2)
         return
-    least = _as_before(draft, running) if running is not None else scaling.floor
-    draft.act(*capacity.hold(draft, stable.revision, least))
     # A third revision may be the cure for a stable one that does not come back.
     if draft.ready(stable.revision) >= scaling.floor or draft.target.revision not in (canary.revision, stable.revision):
         ending.rolled_back(draft)
+        return
+    least = _as_before(draft, running) if running is not None else scaling.floor
+    draft.act(*capacity.hold(draft, stable.revision, least))
 
 
 def _as_before(draft: Draft, running: RolloutStatus) -> int:
