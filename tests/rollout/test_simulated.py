@@ -7,7 +7,8 @@ from tests.rollout.test_load import loaded
 from tests.rollout.world import World, serving
 
 from ekiben.api.status import Status
-from ekiben.rollout.plan import DeleteRevision
+from ekiben.rollout.observation import Autoscaler
+from ekiben.rollout.plan import DeleteRevision, Scale
 
 _V = "registry.test/iris:v"
 
@@ -177,3 +178,57 @@ def test_one_revision_gets_no_more_than_the_limit_although_both_together_may() -
     one.load = 40
     one.run(3)
     assert (one.deployed["v1"].wanted, one.deployed["v2"].wanted) == (2, 4)
+
+
+def test_in_a_freeze_ekiben_writes_no_replicas_that_a_former_owner_still_has() -> None:
+    one = loaded(40)
+    one.deployed["v1"].autoscaler = Autoscaler(2, 40)  # cpu was followed until now
+    one.deployed["v1"].wanted = one.deployed["v1"].ready = 12
+    one.frozen = "sale"
+    one.run(5)
+    assert one.deployed["v1"].wanted == 12
+    one.frozen = ""
+    one.run(5)
+    assert one.deployed["v1"].autoscaler is None
+    assert one.deployed["v1"].wanted == 10
+
+
+def test_a_first_revision_that_has_its_requests_is_left_by_a_rollout_though_the_status_does_not_tell_of_it() -> None:
+    one = World(serving().spec)
+    one.reconcile()
+    before = one.status
+    while one.weights is None:
+        before = one.status
+        one.tick()
+        one.reconcile()
+    one.status = before  # the route was written, the status was not
+    one.apply(f"{_V}2")
+    for _ in range(30):
+        one.reconcile()
+        assert one.deployed["v1"].wanted > 0, "it has all requests"
+        if one.status.rollout is not None and one.status.rollout.revision == "v2":
+            break
+        one.tick()
+    assert one.status.stable is not None
+    assert one.status.stable.revision == "v1"
+
+
+def test_a_way_back_that_is_left_for_a_third_revision_asks_for_one_number_of_replicas() -> None:
+    one = serving()
+    base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
+    one.apply(f"{_V}2", rollout={**base, "strategy": "recreate"})
+    for _ in range(60):
+        one.reconcile()
+        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
+            break
+        one.tick()
+    one.ask("abort", "v2")
+    one.deployed["v1"].startable = False
+    one.run(10)
+    one.apply(f"{_V}3")
+    for _ in range(20):
+        one.reconcile()
+        assert one.last_plan is not None
+        asked = [action.revision for action in one.last_plan.actions if isinstance(action, Scale)]
+        assert len(asked) == len(set(asked))
+        one.tick()
