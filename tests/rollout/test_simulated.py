@@ -215,6 +215,7 @@ def test_a_first_revision_that_has_its_requests_is_left_by_a_rollout_though_the_
 
 def test_a_way_back_that_is_left_for_a_third_revision_asks_for_one_number_of_replicas() -> None:
     one = serving()
+    one.deployed["v1"].wanted = one.deployed["v1"].ready = 5
     base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
     one.apply(f"{_V}2", rollout={**base, "strategy": "recreate"})
     for _ in range(60):
@@ -224,7 +225,6 @@ def test_a_way_back_that_is_left_for_a_third_revision_asks_for_one_number_of_rep
         one.tick()
     one.ask("abort", "v2")
     one.deployed["v1"].startable = False
-    one.run(10)
     one.apply(f"{_V}3")
     for _ in range(20):
         one.reconcile()
