@@ -146,7 +146,7 @@ class NamedMetric(Resource):
     direction: Direction = Direction.LOWER
     """Whether fewer events among the trials are better, or more."""
     tolerance: Tolerance = 1.15
-    """Odds ratio, for the worse, that is still no regression."""
+    """Odds ratio, for the worse, that is still no regression; the margin of "not worse" as well."""
 
 
 class Analysis(Resource):
