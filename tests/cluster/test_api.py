@@ -120,6 +120,13 @@ async def test_a_json_patch_whose_result_is_invalid_is_told(server, cluster):
         await cluster.patch(kinds.HTTP_ROUTE, "shop", "a", [])
 
 
+async def test_a_list_that_may_be_some_seconds_old_is_asked_for_whole_and_from_memory(server, cluster):
+    server.answers = [(200, {"items": [{"metadata": {"name": "a"}}], "metadata": {}})]
+    found = await cluster.list(kinds.POD, "shop", "app=a", cached=True)
+    assert [item["metadata"]["name"] for item in found] == ["a"]
+    assert server.asked[0][1] == "/api/v1/namespaces/shop/pods?resourceVersion=0&labelSelector=app%3Da"
+
+
 async def test_a_long_list_comes_in_pages(server, cluster):
     server.answers = [
         (200, {"metadata": {"continue": "more"}, "items": [{"metadata": {"name": "a"}}]}),

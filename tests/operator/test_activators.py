@@ -262,12 +262,12 @@ async def test_a_right_that_is_missing_is_told_once_and_so_is_its_end(stage, mon
     monkeypatch.setattr("ekiben.operator.activators.activators._TICK", 0.0)
     lists, looks, refusal = stage.cluster.list, 0, "pods is forbidden"
 
-    async def refuse(kind, *where):
+    async def refuse(kind, *where, **how):
         nonlocal looks
         if refusal and where[0] == OWN:
             looks += 1
             raise ForbiddenError(refusal, 403)
-        return await lists(kind, *where)
+        return await lists(kind, *where, **how)
 
     async def until(condition):
         async with asyncio.timeout(20):

@@ -72,12 +72,20 @@ class Cluster:
                 return None
             raise
 
-    async def list(self, kind: Kind, namespace: str | None, labels: str = "", fields: str = "") -> list[Json]:
-        """Read all objects that match, page by page. Each gets the apiVersion and kind that lists leave out."""
-        return [item async for item in self._pages(kind, namespace, labels, fields)]
+    async def list(
+        self, kind: Kind, namespace: str | None, labels: str = "", fields: str = "", *, cached: bool = False
+    ) -> list[Json]:
+        """Read all objects that match, page by page. Each gets the apiVersion and kind that lists leave out.
 
-    async def _pages(self, kind: Kind, namespace: str | None, labels: str, fields: str) -> AsyncIterator[Json]:
-        query = {"limit": str(_PAGE)}
+        With `cached` it costs the API server little, and may be some seconds old.
+        """
+        return [item async for item in self._pages(kind, namespace, labels, fields, cached)]
+
+    async def _pages(
+        self, kind: Kind, namespace: str | None, labels: str, fields: str, cached: bool
+    ) -> AsyncIterator[Json]:
+        # A page of a list is read from etcd, and only a whole one from memory.
+        query = {"resourceVersion": "0"} if cached else {"limit": str(_PAGE)}
         if labels:
             query["labelSelector"] = labels
         if fields:

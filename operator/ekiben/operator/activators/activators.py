@@ -149,7 +149,8 @@ class Activators:
         Raises:
             ClusterError: the pods could not be listed.
         """
-        pods = await self._cluster.list(kinds.POD, self._namespace, NAME_LABEL)
+        # Each second: the API server answers from what it has in memory, and need not ask etcd.
+        pods = await self._cluster.list(kinds.POD, self._namespace, NAME_LABEL, cached=True)
         found = addresses(pods, self._deployment)
         pages = await asyncio.gather(*(self._page(ip) for ip in found))
         before = self._seen

@@ -21,7 +21,7 @@ from ..world import World
 from ..writes import BlockedError, Writer
 from .activators import Activators
 from .seen import Activation
-from .table import NoPortError, Table
+from .table import FullError, NoPortError, Table
 
 _QUEUE = 100
 _AT_ONCE = 32
@@ -56,7 +56,8 @@ async def ensure(writer: Writer, activators: Activators, world: World, action: E
     What the API server refuses keeps a model from sleeping, and not from anything else: a rollback least of all.
 
     Raises:
-        BlockedError: no port is left, or somebody else's object has the name of the Service, and the route leads there.
+        BlockedError: no port or no space is left, or somebody else's object has the name of the Service, and the
+            route leads there.
         ClusterError: the API server was not reached, or refuses although the route leads there.
     """
     key = Key(world.resource.metadata.namespace, world.name)
@@ -76,6 +77,8 @@ async def _ensure(writer: Writer, activators: Activators, world: World, action: 
             writer.count("patch ConfigMap")
     except NoPortError as error:
         raise BlockedError("NoActivatorPort", str(error)) from error
+    except FullError as error:
+        raise BlockedError("ActivatorTableFull", str(error)) from error
     name = wake_name(world.name)
     world.services[name] = await writer.ensure(
         world, kinds.SERVICE, wake.render_service(world.resource), world.services.get(name)
@@ -138,6 +141,7 @@ def _entry(world: World, revision: str, table: Table) -> Entry:
         (one.ip for one in targets(world, [revision]) if one.name in ready),
         key=lambda ip: (known.index(ip) if ip in known else len(known), ip),
     )
+    queue = resource.spec.scaling.queue or _QUEUE
     places = _places(model.concurrency or _AT_ONCE, world.activation, before.activators if before is not None else ())
     return Entry(
         namespace=resource.metadata.namespace,
@@ -145,10 +149,10 @@ def _entry(world: World, revision: str, table: Table) -> Entry:
         uid=resource.metadata.uid,
         port=FIRST_PORT,  # the table gives the true one
         pod_port=server.port,
-        pods=tuple(pods[:MOST_PODS]),
+        pods=tuple(pods[: min(MOST_PODS, -(-queue // places.each))]),
         cold_start=wake.cold_start(resource),
         timeout=seconds(resource.spec.traffic.timeout),
-        queue=resource.spec.scaling.queue or _QUEUE,
+        queue=queue,
         at_once=places.each,
         concurrency=places.together,
         activators=places.activators,

@@ -16,10 +16,18 @@ from ..queue import Key
 
 _PORTS = LAST_PORT - FIRST_PORT + 1
 _TRIES = 5
+_MOST_BYTES = 1000 * 1000
+"""A ConfigMap has 1 MiB, and the names of its keys count."""
+_ROOM = 128
+"""Bytes for a model's first pods, and the activators' names, that no other model gets."""
 
 
 class NoPortError(Exception):
     """Every port of the activators is some model's."""
+
+
+class FullError(Exception):
+    """The table has no space for one more model."""
 
 
 class Table:
@@ -32,6 +40,8 @@ class Table:
         self._cluster = cluster
         self._namespace = namespace
         self._entries: dict[str, Entry] = {}
+        self._sizes: dict[str, int] = {}
+        self._size = 0
         self._version = ""
         self._writing = asyncio.Lock()
         self.installed = False
@@ -64,6 +74,7 @@ class Table:
 
         Raises:
             NoPortError: there is none left.
+            FullError: it has no space left.
             ClusterError: the API server was not reached, or refuses.
         """
 
@@ -71,10 +82,11 @@ class Table:
             before = self._entries.get(wanted.key)
             kept = before is not None and before.uid == wanted.uid
             entry = replace(wanted, port=before.port if before is not None and kept else self._free(wanted.uid))
+            entry = self._fitting(entry, new=before is None)
             if entry == before:
                 return False
             await self._put(entry.key, entry.to_json())
-            self._entries[entry.key] = entry
+            self._note(entry.key, entry)
             return True
 
         return await self._decide(write)
@@ -91,7 +103,7 @@ class Table:
             if key not in self._entries:
                 return False
             await self._put(key, None)
-            del self._entries[key]
+            self._note(key, None)
             return True
 
         return await self._decide(write)
@@ -110,7 +122,35 @@ class Table:
         found = await self._cluster.find(kinds.CONFIG_MAP, self._namespace, TABLE)
         self.installed = found is not None
         self._version = found["metadata"]["resourceVersion"] if found is not None else ""
-        self._entries = entries(found or {}, {entry.port: key for key, entry in self._entries.items()})
+        read = entries(found or {}, {entry.port: key for key, entry in self._entries.items()})
+        self._entries, self._sizes, self._size = {}, {}, 0
+        for key, entry in read.items():
+            self._note(key, entry)
+
+    def _note(self, key: str, entry: Entry | None) -> None:
+        self._size -= self._sizes.pop(key, 0)
+        if entry is None:
+            self._entries.pop(key, None)
+            return
+        self._entries[key] = entry
+        self._sizes[key] = _reserved(entry)
+        self._size += self._sizes[key]
+
+    def _fitting(self, entry: Entry, *, new: bool) -> Entry:
+        """Return the entry with as many of its pods as there is space for; one that is there already gets one at least.
+
+        Raises:
+            FullError: there is none for another entry.
+        """
+        most = _MOST_BYTES - (self._size - self._sizes.get(entry.key, 0))
+        if new and _reserved(replace(entry, pods=entry.pods[:1])) > most:
+            raise FullError(
+                f"the table of the activators is full, with {len(self._entries)} models: "
+                "write minReplicas: 1 for models that need not sleep"
+            )
+        while len(entry.pods) > 1 and _reserved(entry) > most:
+            entry = replace(entry, pods=entry.pods[: len(entry.pods) // 2])
+        return entry
 
     async def _put(self, key: str, text: str | None) -> None:
         version = {"metadata": {"resourceVersion": self._version}} if self._version else {}
@@ -128,3 +168,8 @@ class Table:
         raise NoPortError(
             f"all {_PORTS} ports of the activators are in use: write minReplicas: 1 for models that need not sleep"
         )
+
+
+def _reserved(entry: Entry) -> int:
+    bare = replace(entry, pods=(), activators=())
+    return len(entry.key) + max(len(entry.to_json()), len(bare.to_json()) + _ROOM)
