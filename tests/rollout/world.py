@@ -290,6 +290,8 @@ class World:
                     continue  # a route that somebody deleted comes back as it was
                 # A first revision that is late serves with what it has: there is nothing better.
                 total = self.deployed[stable.revision].wanted if stable else 1
+                # A fixed count is what its author wants, whatever KEDA has left behind.
+                total = min(total, self.spec.get("scaling", {}).get("replicas") or total)
                 running = self.last_plan.status.rollout if self.last_plan else None
                 down = stable is not None and self.seen_ready.get(stable.revision, 0) == 0
                 if down or (running is not None and running.reason == "BakeFailed"):
