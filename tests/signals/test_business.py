@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.signals.test_collector import Drive, World, collector
 
-from ekiben.analysis import POOLED, Block, Config, Counts, initial, step
+from ekiben.analysis import POOLED, Block, Config, Counts, State, initial, step
 from ekiben.api.rollout import Direction, NamedMetric
 from ekiben.signals.business import BusinessMetric, View, split, together
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
@@ -298,3 +298,19 @@ def test_what_is_awaited_of_a_metric_is_not_promised_by_the_requests():
     assert said.needs
     assert together(requests, []).needs == said.needs
     assert together(requests, [View("Unknown", "orders: nothing yet", None)]).needs is None
+
+
+def test_what_was_gathered_for_another_margin_is_not_used():
+    made, _ = metric(tolerance=1.3)
+    old = initial(Config(alpha=0.003, error_tolerance=1.3), None, rejected=False)
+    for number in range(10):
+        block = Block(str(number), float(number), {POOLED: Counts(100, 1)}, {POOLED: Counts(900, 9)})
+        old, _ = step(old, block)
+    assert old.errors.log_not_worse > 1
+    made.restore(State.from_json(old.to_json()))
+    assert made.state.errors.log_not_worse == 0
+    assert made.state.errors.totals == old.errors.totals
+    assert made.state.config == replace(old.config, odds_margin=1.3)
+    kept = made.state
+    made.restore(State.from_json(kept.to_json()))
+    assert made.state == kept

@@ -97,6 +97,7 @@ class BusinessMetric:
         self.name = wanted.name
         self.tick_length = _INTERVALS * reader.interval
         self._higher = wanted.direction is Direction.HIGHER
+        self._margin = wanted.tolerance
         self._reader = reader
         self._delay = delay
         self._canary, self._stable = canary, stable
@@ -113,6 +114,10 @@ class BusinessMetric:
 
     def restore(self, state: State) -> None:
         """Go on with what `state` was before."""
+        if state.config.odds_margin is None:
+            # Saved by a program with another margin: what that gathered for "not worse" says nothing about this one.
+            config = replace(state.config, odds_margin=self._margin)
+            state = replace(state, config=config, errors=replace(state.errors, log_not_worse=0.0))
         self._comparison.state = state
 
     def change(self, share: float, now: float) -> None:
