@@ -68,7 +68,7 @@ def _allowed(streams: int, tests: int) -> int:
 def _shown(streams: int, tests: int) -> float:
     """Return the rate with which more than are allowed come up nine times in ten."""
     allowed = _allowed(streams, tests)
-    return float(beta.ppf(0.9, allowed + 1, streams - allowed))
+    return float(beta.ppf(0.9, allowed + 1, streams - allowed)) if allowed < streams else 1.0
 
 
 def _name(case: Case | Slow) -> str:
