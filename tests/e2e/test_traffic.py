@@ -109,6 +109,11 @@ def _counted(namespace: Namespace, revision: str) -> int:
     return round(total)
 
 
+async def _answered(namespace: Namespace, revisions: list[str]) -> int:
+    """Return how many predictions the pods of these revisions have counted together."""
+    return sum([await asyncio.to_thread(_counted, namespace, one) for one in revisions])
+
+
 async def test_a_shadow_gets_its_share_of_copies_and_answers_nobody(
     namespace: Namespace, images: dict[str, stage.Packed]
 ) -> None:
@@ -290,10 +295,11 @@ async def test_without_a_gateway_callers_of_the_service_lose_no_request(
                 status = (await _until(namespace, _acknowledged))["status"]
                 line = pages.command("traffic.md", "kubectl get mdep iris -o jsonpath='{.status.canary.weight}")
                 assert (await asyncio.to_thread(pages.run, namespace, line)).split() == ["50", "50"], status
-                seen = len(answers)
+                pair = [status[part]["revision"] for part in ("stable", "canary")]
+                before = await _answered(namespace, pair)
                 async with asyncio.timeout(60):
-                    while len(answers) < seen + 3 * _RATE:  # of both
-                        await asyncio.sleep(0.05)
+                    while await _answered(namespace, pair) < before + 3 * _RATE:
+                        await asyncio.sleep(0.1)
                 await _ask_for(namespace, verb)
                 await _until(namespace, lambda one: not _current(one).get("rollout"))
     assert lost(answers) == []
