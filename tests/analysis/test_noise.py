@@ -62,9 +62,35 @@ def test_followed_pods_are_bounded_and_none_is_lost():
     for n in range(5):
         pods = {f"pod {n} {i}": Counts(10, 1) for i in range(30)}
         noise = observe(noise, Block(str(n), n, {"c": Counts(10, 2)}, pods))
-    assert noise.baseline_pods <= 24
+    assert sum(pod.key[0] == "b" for pod in noise.pods) <= 24
     assert sum(pod.seen[0] for pod in noise.pods) == 5 * 32
     assert sum(pod.expected[0] for pod in noise.pods) == pytest.approx(5 * 32, abs=0.05)
+
+
+def test_a_pod_that_was_replaced_is_not_one_more():
+    noise, state = Noise(CHANNELS), initial(Config(), None)
+    for n in range(30):
+        # Each new one stands beside the one before for a moment.
+        pods = {f"pod {k}": Counts(100, 1) for k in ({n // 10, n // 10 - 1} if n % 10 < 2 and n > 9 else {n // 10})}
+        block = Block(str(n), n, {"c": Counts(10, 0)}, pods)
+        noise = observe(noise, block)
+        state, said = step(state, block)
+        assert noise.baseline_pods == 1
+        assert said.note.startswith("PodNoiseUnknown: with fewer than 3")
+    assert sum(pod.key[0] == "b" for pod in noise.pods) == 3
+
+
+def test_pods_whose_counts_grow_long_are_grouped_and_none_is_lost():
+    noise = Noise((*CHANNELS, (0.1, 1.2), (0.2, 1.2), (0.5, 1.2)))
+    hist = (10**9, 10**8, 10**8, 10**8)
+    for n in range(30):
+        arms = [{f"{arm}{i}": Counts(2 * 10**9, 10**8, hist, 10**7) for i in range(20)} for arm in "cb"]
+        noise = observe(noise, Block(str(n), n, *arms, (0.1, 0.2, 0.5)))
+    assert len(str([[pod.key, pod.seen, pod.expected] for pod in noise.pods]).replace(" ", "")) < 4300
+    assert [sum(pod.seen[channel] for pod in noise.pods) for channel in (0, 1)] == [30 * 40 * 10**8, 30 * 40 * 10**7]
+    assert sum(pod.expected[0] for pod in noise.pods) == pytest.approx(30 * 40 * 10**8)
+    followed = [pod.key[0] for pod in noise.pods if pod.key[1] != "~"]
+    assert abs(followed.count("b") - followed.count("c")) <= 1
 
 
 def test_whole_arms_say_nothing_about_pods():

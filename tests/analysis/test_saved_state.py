@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ekiben.analysis import Block, Config, Counts, Histogram, State, StateError, initial, step, verdict
+from ekiben.analysis.coarse import coarser
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 180.0)
 FIRST = {
@@ -56,6 +57,46 @@ def test_a_state_of_many_pods_fits_into_8_kilobytes():
         block = Block(f"{1_800_000_000 + n:.6f}", n, arm(rng, 60, 0.0801), arm(rng, 140, 0.08), BOUNDS, 0.3)
         state, _ = step(state, block)
     assert len(state.to_json()) <= 8192
+
+
+@pytest.mark.parametrize("each", [1_000, 10**11])
+def test_a_state_fits_however_many_bounds_pods_and_requests_there_are(each):
+    rng = np.random.default_rng(3)
+    bounds = tuple(float(one) for one in np.cumsum(rng.uniform(0.001, 0.2, 64)))
+
+    def many(name: str, pods: int) -> dict[str, Counts]:
+        share = each // 66
+        hist = tuple(int(one) for one in rng.integers(share // 2, share, 65))
+        return {f"{name}{pod}": Counts(each, each // 100, hist, each // 100) for pod in range(pods)}
+
+    state = initial(Config(), Histogram(bounds, (10**12 + 1,) * 65))
+    for n in range(30):
+        arms = many("c", 60), many("b", 140)
+        state, _ = step(state, Block(f"{1_800_000_000 + n:.6f}", n, *arms, bounds, 1 / 3))
+        assert len(state.to_json()) <= 8192
+        assert State.from_json(state.to_json()) == state
+    assert len(state.answers.baseline.bounds) == 32
+    assert state.boundary in state.answers.baseline.bounds
+    assert sum(state.answers.baseline.counts) > 65 * 10**12
+
+
+def test_the_bounds_that_stay_part_the_answers():
+    bounds = tuple(0.01 * n for n in range(1, 65))
+    histogram = Histogram(bounds, tuple(1000 if 20 <= n < 40 else 1 for n in range(65)))
+    made = coarser(histogram, 32, {bounds[0]})
+    assert made.total == histogram.total
+    assert len(made.bounds) == 32
+    assert {bounds[0], *bounds[20:39]} <= set(made.bounds)
+    assert histogram.on(made.bounds) == made
+    assert coarser(histogram, 64, ()) == histogram
+
+
+def test_a_state_without_recent_blocks_of_pods_goes_on():
+    rng = np.random.default_rng(1)
+    state, _ = step(initial(Config(), None), Block("1", 1, arm(rng, 2, 0.1), arm(rng, 3, 0.1), BOUNDS))
+    data = json.loads(state.to_json())
+    assert data["pods"].pop() == [3]
+    assert State.from_json(json.dumps(data)).pods.baseline_pods == 3
 
 
 def test_a_state_of_the_first_version_goes_on():

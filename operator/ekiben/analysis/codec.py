@@ -117,17 +117,19 @@ def _read_answers(data: Any) -> Answers | None:
 def _noise(noise: Noise | None) -> list[Any] | None:
     if noise is None:
         return None
-    return [noise.channels, [[pod.key, pod.seen, pod.expected] for pod in noise.pods], noise.drawn]
+    return [noise.channels, [[pod.key, pod.seen, pod.expected] for pod in noise.pods], noise.drawn, noise.recent]
 
 
 def _read_noise(data: Any) -> Noise | None:
     if not data:
         return None
-    channels, pods, drawn = data
+    # Recent blocks' pods are not in states of before.
+    channels, pods, drawn, *more = data
     return Noise(
         tuple((boundary, tilt) for boundary, tilt in channels),
         tuple(Pod(key, tuple(seen), tuple(expected)) for key, seen, expected in pods),
         tuple(tuple(row) for row in drawn),
+        tuple(int(one) for one in more[0]) if more else (),
     )
 
 

@@ -11,7 +11,7 @@ Source: V. Vovk, R. Wang, E-values (2021), on changing measures; Clayton, Kaldor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
@@ -36,6 +36,10 @@ QUIET = log(_USUAL)
 """log(rho B) where nothing is known."""
 _FOLLOWED = 16
 _GROUPS = 8
+_ROOM = 4000
+"""Characters that all pods may take in a saved state, about; where they are used up, no further pod is followed."""
+_RECENT = 9
+"""Blocks from which it is told how many pods the stable has."""
 _POINTS_LASTING = 48
 _POINTS_DRAWN = 32
 _DIGITS = 4
@@ -64,11 +68,15 @@ class Noise:
     pods: tuple[Pod, ...] = ()
     drawn: tuple[tuple[float, ...], ...] = ()
     """For each channel, log B of each kappa, summed over blocks."""
+    recent: tuple[int, ...] = ()
+    """Pods of the stable in each of the last blocks."""
 
     @property
     def baseline_pods(self) -> int:
-        """Pods of the stable that have been seen, groups counted as one."""
-        return sum(pod.key[0] == "b" for pod in self.pods)
+        """Pods that the stable has at one time: one that was replaced twice is not three."""
+        if not self.recent:
+            return sum(pod.key[0] == "b" for pod in self.pods)
+        return sorted(self.recent)[len(self.recent) // 2]
 
 
 ERRORS, REJECTED = 0.0, -1.0
@@ -93,7 +101,12 @@ def observe(noise: Noise, block: Block) -> Noise:
         np.add.at(trials[index], where, among * np.where(of_canary, tilt, 1.0))
     totals = seen.sum(axis=1, keepdims=True)
     expected = trials * totals / np.maximum(trials.sum(axis=1, keepdims=True), 1e-300)
-    return replace(noise, pods=_added(noise, known, keys, seen, expected), drawn=_drawn(noise, seen, expected))
+    return replace(
+        noise,
+        pods=_within_room(_added(noise, known, keys, seen, expected)),
+        drawn=_drawn(noise, seen, expected),
+        recent=(*noise.recent, len(block.baseline))[-_RECENT:],
+    )
 
 
 def log_discount(noise: Noise, channels: Sequence[int], fewest: int = FEWEST_PODS) -> float:
@@ -143,17 +156,46 @@ def log_ratios(seen: Matrix, expected: Matrix, kappas: Sequence[float], points: 
 
 def _rows(arm: str, pods: Mapping[str, Counts], known: Mapping[str, Pod]) -> list[tuple[str, Counts]]:
     followed = sum(key[0] == arm and key[1] != "~" for key in known)
+    room = _ROOM - _length(known.values())
     rows = []
     for uid, counts in sorted(pods.items()):
         digest = crc32(uid.encode())
         key = f"{arm}{digest % _KEYS:06x}"
         if key not in known:
-            if followed >= _FOLLOWED:
-                key = f"{arm}~{digest % _GROUPS}"
+            if followed >= _FOLLOWED or room < 0:
+                key = _group(key)
             else:
                 followed += 1
         rows.append((key, counts))
     return rows
+
+
+def _group(key: str) -> str:
+    return f"{key[0]}~{int(key[1:], 16) % _GROUPS}"
+
+
+def _length(pods: Iterable[Pod]) -> int:
+    """Return how many characters pods take in a saved state, about."""
+    return sum(len(str(pod.seen)) + len(str(pod.expected)) - len(pod.seen) * 2 + 16 for pod in pods)
+
+
+def _within_room(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
+    """Count pods in their groups where counts have grown so long that not all can be followed any more."""
+    kept = {pod.key: pod for pod in pods}
+    followed = [key for key in kept if key[1] != "~"]
+    while followed and _length(kept.values()) > _ROOM:
+        # Of the arm that has more of them.
+        arm = max("bc", key=lambda one: sum(key[0] == one for key in followed))
+        last = next(key for key in reversed(followed) if key[0] == arm)
+        followed.remove(last)
+        one, group = kept.pop(last), _group(last)
+        other = kept.get(group, Pod(group, (0,) * len(one.seen), (0.0,) * len(one.expected)))
+        kept[group] = Pod(
+            group,
+            tuple(a + b for a, b in zip(one.seen, other.seen, strict=True)),
+            tuple(round(a + b, _DIGITS) for a, b in zip(one.expected, other.expected, strict=True)),
+        )
+    return tuple(kept[key] for key in sorted(kept))
 
 
 class _Arms:

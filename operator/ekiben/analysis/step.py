@@ -9,6 +9,7 @@ import numpy as np
 
 from . import noise, regression, slowness, split
 from .block import POOLED, Block, Table, errors_table, histogram_of, rejected_table, slow_table
+from .coarse import coarser
 from .config import Config
 from .histogram import Histogram, boundary_nearest, odds_tolerance
 from .metric import LatencyMode, Metric
@@ -25,6 +26,8 @@ _FEWEST_ANSWERS = 20
 _BOUNDARY_AT = 0.9
 _COMPARED_AT = (0.75, 0.9, 0.99)
 """Where pods' latencies are compared with each other."""
+_MOST_BOUNDS = 32
+"""So many bounds of latency are compared."""
 _WORTH_A_LOOK = 1.0
 """Log of the wealth from which on it matters whether pods are alike."""
 _NOISY = -1.0
@@ -204,6 +207,8 @@ def _with_boundary(state: State) -> State:
     boundary = boundary_nearest(gathered, _BOUNDARY_AT)
     if boundary is None:
         return state
+    # Every further bucket would be kept, in both arms, for as long as the rollout lasts.
+    gathered = coarser(gathered, _MOST_BOUNDS, {boundary_nearest(gathered, at) for at in (_BOUNDARY_AT, *_COMPARED_AT)})
     slowdown = state.config.latency_tolerance
     compared = sorted({found for at in _COMPARED_AT if (found := boundary_nearest(gathered, at)) is not None})
     channels = tuple((one, odds_tolerance(gathered, one, slowdown)) for one in compared)
@@ -225,7 +230,7 @@ def _whole(state: State) -> float:
 
 def _with_channels(pods: Noise | None, more: tuple[tuple[float, float], ...]) -> Noise | None:
     # Pods seen so far have no counts of these: all begin anew, before the canary has much to tell.
-    return None if pods is None else Noise((*pods.channels, *more))
+    return None if pods is None else Noise((*pods.channels, *more), recent=pods.recent)
 
 
 def _pooled(block: Block) -> bool:
