@@ -272,6 +272,31 @@ async def test_an_arm_that_cannot_be_read_is_a_problem(world, arm):
     assert total.stable_requests - before.stable_requests == 4 * 2 * 45
 
 
+async def test_a_pod_that_is_never_read_beside_one_that_is_is_said(world):
+    drive = await started(world)
+    world.broken = {"canary-1"}
+    await drive.tick(30, canary={"fine": 5})
+    assert "PodsUnread" not in drive.evidence().note
+    await drive.tick(2, canary={"fine": 5})
+    told = drive.evidence()
+    assert told.note.startswith(
+        "PodsUnread: what 1 of the 2 pods of revision canary answer is not judged, because they cannot be read: pod did"
+    )
+    assert (told.note in told.message, told.problem) == (True, "")
+    await drive.tick(5, canary={"fine": 5})
+    assert drive.evidence().note == told.note
+    world.broken = set()
+    await drive.tick(1, canary={"fine": 5})
+    assert "PodsUnread" not in drive.evidence().note
+
+
+async def test_traffic_without_measure_is_judged_all_the_same(world):
+    drive = await started(world)
+    await drive.tick(20, stable={"fine": 2_700_000}, canary={"fine": 300_000})
+    assert drive.evidence().verdict == "NotWorse"
+    assert drive.evidence().metrics[0].canary_requests > 10 * 600_000
+
+
 @pytest.mark.parametrize("fine", [5, 1])
 @pytest.mark.parametrize("missing", ["canary-1", "stable-1"])
 async def test_a_burst_of_both_convicts_nobody_while_one_pod_is_not_read(world, missing, fine):

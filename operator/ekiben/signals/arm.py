@@ -31,6 +31,8 @@ class Arm:
     runtime: Runtime = Runtime.BENTOML
     """The model server in its pods."""
     troubles: tuple[MetricsError, ...] = ()
+    unread: Mapping[str, tuple[float, MetricsError]] = field(default_factory=dict)
+    """Pod uid -> since when it could not be read, and why."""
     counters: Mapping[str, PodCounters] = field(default_factory=dict)
     """The last counters of the pods that answered the last reading."""
 
@@ -44,6 +46,11 @@ class Arm:
         self.runtime = next((one.runtime for one in targets if one.revision == self.revision), self.runtime)
         self.counters = {uid: answer for uid, answer in answers.items() if isinstance(answer, PodCounters)}
         self.troubles = tuple(answer for answer in answers.values() if isinstance(answer, MetricsError))
+        self.unread = {
+            uid: (self.unread[uid][0] if uid in self.unread else now, answer)
+            for uid, answer in answers.items()
+            if isinstance(answer, MetricsError)
+        }
         if not self.counters:
             self.missed += 1
             return
@@ -76,6 +83,17 @@ class Arm:
     def reasons(self) -> str:
         """Up to three of the reasons, in plain English."""
         return "; ".join(sorted({str(one) for one in self.troubles})[:3])
+
+    def blind_spot(self, patience: float, now: float) -> str:
+        """Say which part of the pods has not been read for so many seconds; empty where all are read, or none is."""
+        lost = [why for since, why in self.unread.values() if now - since >= patience]
+        if not lost or not self.counters:
+            return ""
+        # No number of seconds: each would be a write of the status.
+        return (
+            f"PodsUnread: what {len(lost)} of the {self.pods} pods of revision {self.revision} answer is not judged, "
+            f"because they cannot be read: {min(map(str, lost))}"
+        )
 
     def stale_message(self) -> str:
         """Say what is wrong, in plain English."""

@@ -164,7 +164,8 @@ class Collector:
             return None
         found = together(self._requests.state, [metric.view() for metric in self._metrics])
         problem = self._problem() or quality.Problem(found.problem, found.problem_message)
-        note = "; ".join(filter(None, ("" if self._randomised else _APPROXIMATE, found.note)))
+        blind = quality.blind_spots(canary, self._stable, self.tick_length, now) if now is not None else ""
+        note = "; ".join(filter(None, ("" if self._randomised else _APPROXIMATE, blind, found.note)))
         told = Evidence(
             revision=canary.revision,
             verdict=found.kind,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
-from ekiben.analysis import POOLED, Block, Counts
+from ekiben.analysis import POOLED, Block
 
 from .increments import Increment, common_bounds, counts_on, merge
 
@@ -15,7 +15,6 @@ _WANTED = 5
 """Requests that a block should have in its smaller arm."""
 _MOST_TICKS = 60
 _FIRST_TICKS = 5
-_MOST_REQUESTS = 200_000
 
 
 @dataclass
@@ -86,9 +85,7 @@ class Gatherer:
         if not (full and canary and baseline):
             return None
         self._leave_out(canary, baseline)
-        block = self._close(end, pooled=pooled)
-        # A test of so many requests costs seconds and gigabytes, of everybody's operator.
-        return None if min(_total(block.canary), _total(block.baseline)) > _MOST_REQUESTS else block
+        return self._close(end, pooled=pooled)
 
     def _leave_out(self, canary: Mapping[str, Increment], baseline: Mapping[str, Increment]) -> None:
         """Leave out the pods whose counts are not of the whole block, and of nothing else.
@@ -128,10 +125,6 @@ class Gatherer:
 
 def _arm(parts: dict[str, Increment], *, pooled: bool) -> dict[str, Increment]:
     return {POOLED: reduce(add, parts.values())} if pooled and parts else parts
-
-
-def _total(arm: Mapping[str, Counts]) -> int:
-    return sum(counts.n for counts in arm.values())
 
 
 def _requests(parts: Mapping[str, Increment]) -> int:

@@ -78,6 +78,12 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
     )
 
 
+def blind_spots(canary: Arm, stable: Arm, tick: float, now: float) -> str:
+    """Return what is not seen of either revision, though the rest of it is; empty where there is nothing."""
+    patience = max(_PATIENCE_TICKS * tick, _PATIENCE_SECONDS)
+    return "; ".join(filter(None, (arm.blind_spot(patience, now) for arm in (canary, stable))))
+
+
 def unknown_queries(names: Sequence[str]) -> Problem:
     """Return what is wrong where a resource refers to business metrics that nobody has defined."""
     one = len(names) == 1
