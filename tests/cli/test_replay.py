@@ -126,7 +126,7 @@ def test_requests_have_the_part_of_the_bound_that_the_operator_leaves_them(world
 def test_connections_that_are_split_are_no_requests(world):
     assert "approximate" not in text(run())
     world["seen"] = resource({"traffic": {"provider": "replicaRatio"}}, decisions=[DECISION])
-    assert "approximate: connections are split" in text(run())
+    assert "approximate: connections or sessions are split" in text(run())
 
 
 def test_each_revision_is_read_as_the_model_server_that_it_was(world):

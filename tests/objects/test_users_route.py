@@ -46,6 +46,15 @@ def test_the_entry_becomes_the_revisions_and_the_service_again():
     assert change(split, ()) == before
 
 
+def test_sessions_that_stick_are_seen_in_our_own_rules_alone():
+    sticks = {"sessionPersistence": {"sessionName": "s", "type": "Cookie"}}
+    other = {"name": "other", "port": 80}
+    assert users_route.sticky(route(rule(other), rule(ENTRY, **sticks)), NAME, SPACE)
+    assert not users_route.sticky(route(rule(other, **sticks), rule(ENTRY)), NAME, SPACE)
+    assert users_route.sticky(change(route(rule(ENTRY, **sticks)), ((STABLE, 80), (CANARY, 20))), NAME, SPACE)
+    assert not users_route.sticky({}, NAME, SPACE)
+
+
 def test_at_rest_the_service_says_who_gets_everything():
     view = users_route.read(route(rule(ENTRY)), NAME, SPACE)
     assert (view.at_rest, view.problem, view.unsplittable) == (True, "", "")

@@ -3,10 +3,12 @@
 import asyncio
 import copy
 import logging
+from dataclasses import replace
 
 import pytest
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.operator.evidence import randomised
 from ekiben.operator.logs import ResourceLog
 from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.watcher import Watcher
@@ -104,6 +106,17 @@ async def ticks(collector, more):
             return
         await asyncio.sleep(0.001)
     raise AssertionError("it does not tick")
+
+
+def test_only_where_each_request_is_split_by_chance_are_shares_what_weights_say():
+    world = seen(10)
+    assert randomised(world)
+    rule = world.route["spec"]["rules"][0]
+    for sessions, chance in (({}, True), ({"sessionPersistence": {"sessionName": "s"}}, False)):
+        route = {"metadata": {"name": "mine", "namespace": "shop"}, "spec": {"rules": [{**rule, **sessions}]}}
+        assert randomised(replace(world, users_route=route)) is chance
+    raw = {**world.raw, "spec": {**world.raw["spec"], "traffic": {"provider": "replicaRatio"}}}
+    assert not randomised(replace(world, resource=ModelDeployment.parse(raw)))
 
 
 async def test_a_weight_is_told_once_when_it_is_acknowledged(watched):

@@ -87,6 +87,12 @@ def read(route: Mapping[str, Any], name: str, namespace: str) -> View:
     return View(rules, problem)
 
 
+def sticky(route: Mapping[str, Any], name: str, namespace: str) -> bool:
+    """Whether a rule that leads to the ModelDeployment sends each session's requests to the same pod."""
+    rules = route.get("spec", {}).get("rules") or ()
+    return any(rules[one.index].get("sessionPersistence") for one in read(route, name, namespace).rules)
+
+
 def patch(
     route: Mapping[str, Any],
     view: View,

@@ -17,6 +17,7 @@ from ekiben.api.base import seconds
 from ekiben.api.rollout import Analysis
 from ekiben.api.rollout import Objectives as Goals
 from ekiben.api.traffic import Provider
+from ekiben.objects.users_route import sticky
 from ekiben.rollout.observation import Drain, Evidence
 from ekiben.signals.alone import Alone
 from ekiben.signals.business import BusinessMetric, split
@@ -126,7 +127,7 @@ class Watchers:
             state=rollout.evidence,
             metrics=metrics,
             unknown=unknown,
-            randomised=world.resource.spec.traffic.provider is Provider.GATEWAY_API,
+            randomised=randomised(world),
             objectives=_objectives(world, stable),
         )
         log = ResourceLog(_log, *key, revision=rollout.revision)
@@ -172,6 +173,14 @@ def _subject(world: World) -> _Subject | None:
         baking = world.resource.status.former_until is not None
         return _Subject(stable.revision, stable.revision, asked, baking)
     return _Subject(rollout.revision, stable.revision, asked)
+
+
+def randomised(world: World) -> bool:
+    """Whether the gateway gives each request to a revision by chance, and not each connection or each session."""
+    if world.resource.spec.traffic.provider is not Provider.GATEWAY_API:
+        return False
+    route, meta = world.users_route, world.resource.metadata
+    return route is None or not sticky(route, meta.name, meta.namespace)
 
 
 def _objectives(world: World, revision: str) -> Objectives | None:

@@ -28,7 +28,9 @@ from .source import Readings, ScrapeTarget, Source
 _READING_SHARE = 0.8
 """Share of a tick that a reading may take."""
 _MANY_PODS = 50
-_APPROXIMATE = "approximate: connections are split, not requests, so that the bound on false rollbacks is not claimed"
+_APPROXIMATE = (
+    "approximate: connections or sessions are split, not requests, so that the bound on false rollbacks is not claimed"
+)
 _INTERVALS = 4
 """A source that counts pods at moments of its own compares spans that are shifted by up to one of its intervals."""
 
