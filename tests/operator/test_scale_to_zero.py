@@ -216,7 +216,7 @@ async def test_where_no_activator_comes_back_the_model_wakes_and_they_leave_its_
     await sleeper.looks(3)
     assert sleeper.wanted == 0, "they may be back at once"
     assert sleeper.led(NAME) == set(ACTIVATORS)
-    sleeper.activators._taken -= 60
+    sleeper.activators._without += 60
     await sleeper.look()
     assert sleeper.condition("Asleep") == ("False", "ActivatorNotReady")
     assert sleeper.condition("Available")[0] == "False"
