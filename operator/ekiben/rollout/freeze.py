@@ -37,6 +37,8 @@ def _keep_route(draft: Draft, stable: RevisionStatus) -> None:
     if canary is None or running is None:
         draft.act(routing.only(stable))
     elif canary.revision in draft.observation.revisions:
-        draft.act(routing.split(draft, stable, canary, canary.weight))
+        # So is a lower weight of the canary: it is not raised again while nothing may be done about its pods.
+        asked = route.weights.get(canary.revision, 0) if route is not None else canary.weight
+        draft.act(routing.split(draft, stable, canary, min(canary.weight, asked)))
     handed_over = running is not None and canary is not None and draft.observation.service == canary.revision
     draft.act(EnsureStableService(canary.revision if canary and handed_over else stable.revision))
