@@ -27,8 +27,10 @@ def route(*rules, name="iris", parents=({"name": "ekiben", "namespace": "gw"},))
 
 def test_only_the_rule_with_the_weights_is_evidence():
     names = (f"iris-{STABLE}", f"iris-{CANARY}")
-    seen = routing(world(route(names, (f"iris-{CANARY}",), names)), (CANARY, STABLE), RULE)
-    assert seen.clusters == ("httproute/shop/iris/rule/2",)
+    made = route(names, names, (f"iris-{CANARY}",))
+    made["spec"]["rules"][2]["matches"] = [{"headers": [{"name": "X-Tester", "value": "yes"}]}]
+    seen = routing(world(made), (CANARY, STABLE), RULE)
+    assert seen.clusters == ("httproute/shop/iris/rule/1",)
     assert seen.gateway == "gw/ekiben"
 
 

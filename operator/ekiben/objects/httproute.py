@@ -38,7 +38,8 @@ def render(
     """Return the HTTPRoute with these (revision, per cent) backends, the stable one first.
 
     `mirror` is the (revision, per cent) that gets copies, `testers` who reaches which revision whatever its weight.
-    The rule with the weights is the last one. With `wake` the activators get what callers ask, and the weights are
+    The testers' rule comes last: gateways name what they send requests to by a rule's place, and a rule that moves up
+    because one before it has gone leads nowhere for a moment. With `wake` the activators get what callers ask, and the weights are
     noted; a request then takes as long as it may wait and the model may work on it.
     """
     name = resource.metadata.name
@@ -46,10 +47,9 @@ def render(
     if wake:
         backends.append({**_backend(name, "", 100), "name": wake_name(name)})
     # The private paths have the same backends: which revision answers stays a matter of chance for every request.
-    rules = [_private(resource, backends)]
+    rules = [_private(resource, backends), _public(resource, backends, mirror)]
     if testers is not None:
         rules.append(_testers(resource, *testers))
-    rules.append(_public(resource, backends, mirror))
     spec = {"hostnames": hostnames.of(resource, settings), "rules": rules}
     made = attached(resource, name, parent_refs(resource, settings), spec)
     if wake:
@@ -132,7 +132,8 @@ def previewed(route: Mapping[str, Any]) -> str | None:
 
 def leads_to(name: str, beside: Mapping[str, Any]) -> str | None:
     """Return the revision that a route beside that with the weights leads to, of the resource `name`."""
-    return next(iter(_weights(name, _main_rule(beside))), None)
+    rules = beside.get("spec", {}).get("rules") or ()
+    return next((revision for rule in rules for revision in _weights(name, rule)), None)
 
 
 def attached(resource: ModelDeployment, name: str, parents: Sequence[Mapping[str, Any]], spec: Json) -> Json:
@@ -200,10 +201,16 @@ def _timeouts(resource: ModelDeployment) -> Json:
     return {"request": resource.spec.traffic.timeout}
 
 
+def main_rule(route: Mapping[str, Any]) -> int:
+    """Return the place of the rule with the weights: the last one that is not for testers; -1 where there is none."""
+    rules = route.get("spec", {}).get("rules") or ()
+    return max((place for place, rule in enumerate(rules) if not _for_testers(rule)), default=-1)
+
+
 def _main_rule(route: Mapping[str, Any]) -> Mapping[str, Any]:
-    rules = route.get("spec", {}).get("rules") or [{}]
-    last: Mapping[str, Any] = rules[-1]
-    return last
+    place = main_rule(route)
+    found: Mapping[str, Any] = route["spec"]["rules"][place] if place >= 0 else {}
+    return found
 
 
 def _for_testers(rule: Mapping[str, Any]) -> bool:

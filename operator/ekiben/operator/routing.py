@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ekiben.cluster import kinds
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import ClusterError
-from ekiben.objects import users_route
+from ekiben.objects import httproute, users_route
 from ekiben.objects.names import child_name
 from ekiben.objects.service import PORT
 from ekiben.signals.counters import MetricsError, Trouble
@@ -52,8 +52,8 @@ def routing(world: World, revisions: Sequence[str], cluster: str) -> Routing:
         route, view = world.users_route, users_route.read(world.users_route, world.name, namespace)
         rules = [rule.index for rule in view.rules]
     elif world.route is not None:
-        # The one with the weights is the last one; testers and the private paths have rules of their own.
-        route, rules = world.route, [len(world.route["spec"].get("rules") or ()) - 1]
+        # Testers and the private paths have rules of their own.
+        route, rules = world.route, [httproute.main_rule(world.route)]
     else:
         return Routing(shown)
     name = route["metadata"]["name"]

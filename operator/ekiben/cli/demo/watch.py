@@ -9,6 +9,7 @@ from typing import Any
 from ekiben.cluster.api import Cluster
 from ekiben.cluster.errors import UnavailableError
 from ekiben.cluster.kinds import HTTP_ROUTE, MODEL_DEPLOYMENT
+from ekiben.objects import httproute
 
 _EVERY = 0.2
 
@@ -83,6 +84,6 @@ class Watch:
 
 
 def _weights(route: dict[str, Any], name: str) -> dict[str, int]:
-    rules = route.get("spec", {}).get("rules", [])
-    backends = rules[-1].get("backendRefs", []) if rules else []
+    place = httproute.main_rule(route)
+    backends = route["spec"]["rules"][place].get("backendRefs", []) if place >= 0 else []
     return {backend["name"].removeprefix(f"{name}-"): backend.get("weight", 1) for backend in backends}
