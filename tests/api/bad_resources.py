@@ -81,6 +81,14 @@ BAD = {
         {"model": {"image": "iris:1", "runtime": "torchserve"}, "scaling": {"metrics": [{"type": "concurrency"}]}},
         "in scaling.metrics follow requestRate with a target, or cpu",
     ),
+    "a sleeping model whose server tells nothing": (
+        {"model": {"runtime": "triton"}, "scaling": {"minReplicas": 0}},
+        "do not export how many requests are in flight",
+    ),
+    "a behavior without a metric of a server that tells nothing": (
+        {"model": {"runtime": "triton"}, "scaling": {"behavior": {"window": "30s"}}},
+        "do not export how many requests are in flight",
+    ),
     "weights that fall": (
         {"rollout": {"steps": [{"weight": 20}, {"weight": 5}]}},
         "the weights of rollout.steps rise from each step to the next: write them such as 5, 20, 50",

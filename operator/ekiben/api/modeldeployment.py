@@ -32,12 +32,12 @@ _BLIND = (Runtime.TORCHSERVE, Runtime.TENSORFLOW_SERVING, Runtime.TRITON)
 
 
 def _measurable(self: Spec) -> bool:
-    if self.model.runtime not in _BLIND or self.scaling.metrics is None:
+    if self.model.runtime not in _BLIND or self.writer in (Writer.FIXED, Writer.KEDA):
         return True
     return all(
         metric.type not in (ScalingMetricType.CONCURRENCY, ScalingMetricType.LATENCY)
         and (metric.type is not ScalingMetricType.REQUEST_RATE or metric.target is not None)
-        for metric in self.scaling.metrics
+        for metric in self.followed
     )
 
 
@@ -59,8 +59,11 @@ class Spec(Resource):
         ),
         Rule(
             "!has(self.model.runtime) || !(self.model.runtime in ['torchserve', 'tensorflow-serving', 'triton'])"
-            " || !has(self.scaling) || !has(self.scaling.metrics) || self.scaling.metrics.all(m,"
-            " !(m.type in ['concurrency', 'latency']) && (m.type != 'requestRate' || has(m.target)))",
+            " || !has(self.scaling) || (has(self.scaling.metrics) ? self.scaling.metrics.all(m,"
+            " !(m.type in ['concurrency', 'latency']) && (m.type != 'requestRate' || has(m.target)))"
+            # Without a word they would follow concurrency.
+            " : has(self.scaling.replicas) || has(self.scaling.keda) || ((!has(self.scaling.minReplicas)"
+            " || self.scaling.minReplicas > 0) && !has(self.scaling.behavior)))",
             "torchserve, tensorflow-serving and triton do not export how many requests are in flight: in "
             "scaling.metrics follow requestRate with a target, or cpu",
             _measurable,
