@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from ekiben.api.model import WarmUp
+from ekiben.api.server import WarmUp
 from ekiben.objects.runtime import MODEL_SERVERS, Runtime
 from ekiben.objects.warming import startup_probe
 

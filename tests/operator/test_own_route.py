@@ -35,7 +35,7 @@ async def test_testers_are_those_of_the_policy_that_the_rollout_began_with():
     stage.apply(rollout={"testers": {"header": "X-Later", "value": "yes"}})
     await stage.set_weights((STABLE, 100), (CANARY, 0), preview=CANARY)
     rules = stage.get(kinds.HTTP_ROUTE, NAME)["spec"]["rules"]
-    assert [match["headers"][0]["name"] for match in rules[1]["matches"]] == ["X-Tester"]
+    assert [match["headers"][0]["name"] for match in rules[2]["matches"]] == ["X-Tester"]
     seen = (await stage.seen()).route
     assert (seen.preview, seen.weights) == (CANARY, {STABLE: 100, CANARY: 0})
     await stage.set_weights((STABLE, 100), (CANARY, 0))

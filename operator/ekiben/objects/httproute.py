@@ -39,8 +39,8 @@ def render(
 
     `mirror` is the (revision, per cent) that gets copies, `testers` who reaches which revision whatever its weight.
     The testers' rule comes last: gateways name what they send requests to by a rule's place, and a rule that moves up
-    because one before it has gone leads nowhere for a moment. With `wake` the activators get what callers ask, and the weights are
-    noted; a request then takes as long as it may wait and the model may work on it.
+    because one before it has gone leads nowhere for a moment. With `wake` the activators get what callers ask, and the
+    weights are noted; a request then takes as long as it may wait and the model may work on it.
     """
     name = resource.metadata.name
     backends = [_backend(name, revision, 0 if wake else weight) for revision, weight in weights]

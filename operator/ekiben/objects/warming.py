@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from ekiben.api.base import seconds
-from ekiben.api.model import WarmUp
+from ekiben.api.server import WarmUp
 
 from .runtime import ModelServer
 
