@@ -313,8 +313,8 @@ STATES: dict[str, Json] = {
     "late": resource(
         held(
             "ProgressDeadlineExceeded",
-            "not ready after 10m: pod iris-v2-a finds no node (0/3 nodes are available: insufficient memory); it goes on "
-            "once its pods are ready, and `ekiben abort iris` rolls it back",
+            "not ready after 10m: pod iris-v2-a finds no node (0/3 nodes are available: insufficient memory); it goes "
+            "on once its pods are ready, and `ekiben abort iris` rolls it back",
         )
     ),
     "inconclusive": resource(
