@@ -232,3 +232,28 @@ def test_a_way_back_that_is_left_for_a_third_revision_asks_for_one_number_of_rep
         asked = [action.revision for action in one.last_plan.actions if isinstance(action, Scale)]
         assert len(asked) == len(set(asked))
         one.tick()
+
+
+def test_pods_that_got_their_requests_back_in_a_freeze_are_drained_before_they_go() -> None:
+    one = serving()
+    base = {key: value for key, value in one.spec["rollout"].items() if key != "steps"}
+    one.apply(f"{_V}2", rollout={**base, "strategy": "recreate"})
+    one.run(2)
+    for _ in range(60):
+        one.reconcile()
+        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
+            break
+        one.tick()
+    one.frozen = "incident"
+    one.deployed["v1"].wanted = one.deployed["v1"].ready = 2  # by hand, as its route
+    one.weights = {"v1": 100, "v2": 0}
+    one.run(5)
+    assert one.weights == {"v1": 100, "v2": 0}, "it may be just what the freeze is for"
+    one.frozen = ""
+    one.gateway_answers = False
+    one.run(5)
+    assert one.deployed["v1"].wanted == 2, "the gateway may still send it requests"
+    one.gateway_answers = True
+    one.run(30)
+    assert one.weights == {"v2": 100}
+    assert one.deployed["v1"].wanted == 0

@@ -64,9 +64,14 @@ def _keep_both(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> 
 
 def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     scaling = draft.observation.resource.spec.scaling
+    former, route = draft.revision(stable.revision), draft.observation.route
+    if former is not None and former.wanted > 0 and route is not None and route.weights.get(stable.revision, 0) > 0:
+        # Somebody gave it requests again before its pods had gone: what it was sent is answered first.
+        draft.update_rollout(state="Clearing", drain_since=None)
+        _clear(draft, running, canary, stable)
+        return
     _keep_both(draft, canary, stable)
     draft.act(SetWeights(((stable.revision, 0), (canary.revision, 100))), EnsureStableService(canary.revision))
-    former = draft.revision(stable.revision)
     draft.act(*capacity.retire(former))
     if former is not None and former.existing > 0:
         draft.look_in(2)
