@@ -76,17 +76,20 @@ def _canary(info: ClusterInfo, bento: str) -> bool:
 def main() -> int:
     """Run the cases; 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", choices=[*_CASES, []], default=list(_CASES), help="all by default")
+    parser.add_argument("cases", nargs="*", help=f"which to run: {', '.join(_CASES)}; all by default")
     parser.add_argument("--cycles", type=int, default=5, help="how often it falls asleep")
     parser.add_argument("--no-install", action="store_true", help="an operator runs already: install none")
     arguments = parser.parse_args()
+    unknown = set(arguments.cases) - set(_CASES)
+    if unknown:
+        parser.error(f"there is no case {', '.join(sorted(unknown))}: choose from {', '.join(_CASES)}")
     progress = Lines()
     info = localcluster.up(localcluster.Settings(), progress)
     if not arguments.no_install:
         stage.install_operator(stage.source_root(), info, progress, "activator.enabled=true")
     bento = image(info, progress)
     good = True
-    for case in arguments.cases:
+    for case in arguments.cases or _CASES:
         print(f"-- {case}", flush=True)
         if case == "step":
             good &= _step(info, bento)

@@ -77,7 +77,8 @@ def run(namespace: Namespace, line: str, *, seconds: float = 60, code: int = 0) 
 def interrupt(namespace: Namespace, line: str, shows: str, seconds: float = 60) -> None:
     """Run what goes on until Ctrl-C, and send that as soon as it has printed what it is to show."""
     process = subprocess.Popen(
-        ["bash", "-c", f"exec {_here(namespace, line)}"],
+        # What a shell has started in the background ignores Ctrl-C, and so would all that is started here.
+        ["env", "--default-signal=INT", "bash", "-c", f"exec {_here(namespace, line)}"],
         env=_environment(namespace),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

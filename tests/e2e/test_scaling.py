@@ -163,8 +163,9 @@ async def test_a_gpu_that_no_node_has_is_told_in_the_scheduler_s_words(
     assert "Insufficient nvidia.com/gpu" in told["message"]
     scaling = iris.get("mdep", "iris")["status"]["scaling"]
     assert "by concurrency" in scaling["follows"], "its use of the CPU says nothing"
-    waiting = json.loads(iris.kubectl("get", "pods", "-o", "json"))["items"]
-    assert {pod["status"]["phase"] for pod in waiting} == {"Pending"}
+    pods = json.loads(iris.kubectl("get", "pods", "-o", "json"))["items"]
+    asking = [pod for pod in pods if pod["spec"]["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")]
+    assert {pod["status"]["phase"] for pod in asking} == {"Pending"}
     print(told["message"])
 
 
