@@ -23,6 +23,10 @@ class Loaded(SensingWorld):
     """Pods that share a load of so many requests a second, each of which takes 1 s."""
 
     load = 0
+    copies = False
+    """A shadow gets a copy of each request."""
+    still = None
+    """(until when, weights): what the gateway goes on with for a while."""
 
     def pods(self):
         return sorted(
@@ -64,7 +68,10 @@ class Loaded(SensingWorld):
     def weights(self):
         status = self.status
         parts = [status.get("stable"), status.get("canary")]
-        return {one["revision"]: one["acknowledgedWeight"] for one in parts if one}
+        found = {one["revision"]: one["acknowledgedWeight"] for one in parts if one}
+        if self.still is not None and self.now < self.still[0]:
+            return self.still[1]
+        return dict.fromkeys(found, 100) if self.copies else found
 
     @property
     def deployed(self):
@@ -227,60 +234,37 @@ async def test_a_canary_under_a_doubling_load_has_its_pods_and_the_stable_those_
     assert world.deployed[f"iris-{gone}"] == 0
 
 
-class Mirrored(Loaded):
-    """Requests that a shadow gets copies of; and weights that take a while to move."""
-
-    copies = False
-    still = None
-
-    def weights(self):
-        found = super().weights()
-        if self.still is not None and self.now < self.still[0]:
-            return self.still[1]
-        return dict.fromkeys(found, 100) if self.copies else found
-
-
-@pytest.fixture
-async def mirrored(monkeypatch):
-    monkeypatch.setattr(Loop, "run", _never)
-    world = Mirrored(monkeypatch)
-    yield world
-    await world.scalers.close()
-    for watchers in world.operators:
-        await watchers.close()
-
-
-async def test_copies_of_requests_are_no_load_that_the_stable_revision_might_get(mirrored):
-    mirrored.apply(scaling=SCALING)
-    await mirrored.settle()
-    mirrored.load = 32
-    await mirrored.run(240)
-    before = mirrored.replicas
+async def test_copies_of_requests_are_no_load_that_the_stable_revision_might_get(world):
+    world.apply(scaling=SCALING)
+    await world.settle()
+    world.load = 32
+    await world.run(240)
+    before = world.replicas
     rollout = {"strategy": "shadow", "shadow": {"percent": 100, "duration": "10m"}}
-    mirrored.apply("x:2", scaling=SCALING, rollout=rollout)
-    await mirrored.run(5)
-    mirrored.copies = True
-    await mirrored.run(90)
-    assert mirrored.status["rollout"]["state"] == "Shadow"
-    stable, canary = mirrored.status["stable"]["revision"], mirrored.status["canary"]["revision"]
-    assert mirrored.deployed[f"iris-{stable}"] <= before + 1
-    assert mirrored.deployed[f"iris-{canary}"] >= 8
+    world.apply("x:2", scaling=SCALING, rollout=rollout)
+    await world.run(5)
+    world.copies = True
+    await world.run(90)
+    assert world.status["rollout"]["state"] == "Shadow"
+    stable, canary = world.status["stable"]["revision"], world.status["canary"]["revision"]
+    assert world.deployed[f"iris-{stable}"] <= before + 1
+    assert world.deployed[f"iris-{canary}"] >= 8
 
 
-async def test_on_the_way_back_nothing_is_taken_from_the_stable_revision(mirrored):
+async def test_on_the_way_back_nothing_is_taken_from_the_stable_revision(world):
     scaling = {**SCALING, "behavior": {"scaleDownDelay": "0s", "window": "6s"}}
     rollout = {"steps": [{"weight": 50, "duration": "10m"}]}
-    mirrored.apply(scaling=scaling, rollout=rollout)
-    await mirrored.settle()
-    mirrored.load = 40
-    await mirrored.run(60)
-    mirrored.apply("x:2", scaling=scaling, rollout=rollout)
-    await mirrored.run(150)
-    stable = f"iris-{mirrored.status['stable']['revision']}"
-    assert mirrored.deployed[stable] >= 10
-    shares = mirrored.weights()
-    mirrored.apply("x:1", scaling=scaling, rollout=rollout)
-    mirrored.still = (mirrored.now + 6, shares)
+    world.apply(scaling=scaling, rollout=rollout)
+    await world.settle()
+    world.load = 40
+    await world.run(60)
+    world.apply("x:2", scaling=scaling, rollout=rollout)
+    await world.run(150)
+    stable = f"iris-{world.status['stable']['revision']}"
+    assert world.deployed[stable] >= 10
+    shares = world.weights()
+    world.apply("x:1", scaling=scaling, rollout=rollout)
+    world.still = (world.now + 6, shares)
     for _ in range(12):
-        await mirrored.second()
-        assert mirrored.deployed[stable] >= 10
+        await world.second()
+        assert world.deployed[stable] >= 10
