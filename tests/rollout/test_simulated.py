@@ -257,3 +257,20 @@ def test_pods_that_got_their_requests_back_in_a_freeze_are_drained_before_they_g
     one.run(30)
     assert one.weights == {"v2": 100}
     assert one.deployed["v1"].wanted == 0
+
+
+def test_a_canary_whose_weight_the_status_does_not_tell_of_does_not_make_room_before_it_is_drained() -> None:
+    one = loaded(32, most=8)
+    one.apply(f"{_V}2")
+    one.run(3)
+    assert one.status.canary is not None
+    assert one.status.canary.weight == 0
+    one.deployed["v2"].wanted = one.deployed["v2"].ready = 1
+    one.weights = {"v1": 90, "v2": 10}  # written by a look whose status was lost
+    one.gateway_answers, one.acknowledged = False, None
+    one.run(5)
+    assert one.weights == {"v1": 100, "v2": 0}
+    assert one.deployed["v2"].wanted == 1, "the gateway may still send it requests"
+    one.gateway_answers = True
+    one.run(5)
+    assert one.deployed["v2"].wanted == 0

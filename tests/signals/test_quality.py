@@ -64,6 +64,26 @@ def test_who_gets_no_requests(last, alone, waiting, tick, expected):
     assert reason(arm(last=last, waiting=waiting), arm("stable", last=99), traffic(alone=alone), tick=tick) == expected
 
 
+@pytest.mark.parametrize(
+    ("last", "waiting", "share", "expected"),
+    [
+        (69.0, None, 0.1, "NoTraffic"),
+        (69.0, 50.0, 0.1, "NoTraffic"),
+        (71.0, None, 0.1, ""),
+        (None, None, 0.1, "NoTraffic"),
+        (69.0, None, 1.0, ""),
+    ],
+)
+def test_a_canary_that_answers_alone_is_compared_with_nothing(last, waiting, share, expected):
+    stable = arm("stable", last=last, waiting=waiting)
+    assert reason(arm(last=99), stable, traffic(share=share)) == expected
+
+
+def test_where_neither_answers_it_is_said_of_the_canary():
+    found = quality.problem(arm(last=60), arm("stable", last=60), traffic(), TICK, 100.0)
+    assert found.message.startswith("revision canary should get")
+
+
 def test_what_is_said_does_not_change_from_look_to_look():
     said = {
         quality.problem(arm(last=10), arm("stable", last=99), traffic(alone=alone), TICK, now).message

@@ -110,6 +110,8 @@ def _limited(world: World, seen: Observation, plan: p.Plan) -> None:
     if running.reason in ("BakeFailed", "StableUnavailable") or stable is None or stable.ready == 0:
         return
     answers = seen.resource.status.canary
+    if seen.route is not None and not seen.route.acknowledged:
+        return  # and what the gateway may still send requests to keeps its pods
     if answers is not None and answers.acknowledged_weight > canary.weight:
         return  # what has lost its weight this moment still answers what it was sent
     if any(still_keda(one, spec.writer) for one in seen.revisions.values()):

@@ -247,6 +247,17 @@ def released(revision: Revision) -> tuple[Owner, ...]:
     return _released(revision, Writer.FIXED)
 
 
+def give_way(draft: Draft, canary: RevisionStatus) -> tuple[Kept, ...]:
+    """Return the actions that end the pods of a canary without requests, once the gateway sends it none for certain.
+
+    The status may not tell of a weight that was written and taken away again: the route does.
+    """
+    route = draft.observation.route
+    if route is not None and (route.weights.get(canary.revision, 0) > 0 or not route.acknowledged):
+        return ()
+    return retire(draft.revision(canary.revision))
+
+
 def retire(revision: Revision | None) -> tuple[Kept, ...]:
     """Return the actions that end a revision's pods: its autoscaler first, which would bring them back."""
     if revision is None:

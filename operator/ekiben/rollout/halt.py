@@ -38,7 +38,7 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     if least > 0 or canary.acknowledged_weight > 0:
         draft.act(*capacity.hold(draft, canary.revision, max(1, least), most))
     else:
-        draft.act(*capacity.retire(draft.revision(canary.revision)))  # the load needs all that the limit allows
+        draft.act(*capacity.give_way(draft, canary))  # the load needs all that the limit allows
     draft.act(routing.split(draft, stable, canary, canary.weight), EnsureStableService(stable.revision))
     draft.look_in(5)
     if down and _enough(draft, running, stable, draft.ready(canary.revision)):

@@ -49,7 +49,7 @@ def part(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: R
         least = min(least, room)  # the load has grown beyond both
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, least), EnsureStableService(stable.revision))
     if least == 0 and canary.acknowledged_weight == 0:
-        draft.act(*capacity.retire(draft.revision(canary.revision)))
+        draft.act(*capacity.give_way(draft, canary))
     else:
         draft.act(*capacity.hold(draft, canary.revision, max(1, least), max(1, least)))
     if weight == canary.weight:

@@ -62,7 +62,7 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
     patience = max(_PATIENCE_TICKS * tick, _PATIENCE_SECONDS)
     idle = now - max(traffic.since, canary.last_completion or 0.0)
     if idle < patience or canary.waiting_since is not None:
-        return None
+        return _nothing_to_compare(canary, stable, traffic, patience, now)
     # No number that changes from look to look stands in these: each would be a write of the status.
     share = f"revision {canary.revision} should get {100 * traffic.share:.3g} % of the requests"
     if traffic.expected >= _EXPECTED:
@@ -75,6 +75,20 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
         "NoTraffic",
         f"{share} but has answered none for {patience:.0f} s or longer: nothing can be said about it until requests "
         "come through the gateway",
+    )
+
+
+def _nothing_to_compare(canary: Arm, stable: Arm, traffic: Traffic, patience: float, now: float) -> Problem | None:
+    """Return what is wrong where the canary answers and the stable revision does not."""
+    silent = now - max(traffic.since, stable.last_completion or 0.0)
+    answers = canary.last_completion is not None and now - canary.last_completion < patience
+    if traffic.share >= 1 or silent < patience or not answers or stable.missed:
+        return None
+    why = ", though requests wait for it" if stable.waiting_since is not None else ""
+    return Problem(
+        "NoTraffic",
+        f"revision {stable.revision}, with which the canary is compared, has answered none for {patience:.0f} s or "
+        f"longer{why}: the canary answers, and nothing says how it compares",
     )
 
 
