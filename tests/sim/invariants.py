@@ -284,13 +284,21 @@ class Invariants:
             "PreviewPassed": strategy == "blueGreen",
             "Replaced": strategy == "recreate",
             "StableUnavailable": record.stable_was_down,
-            "Requested": any(one.outcome == "Done" and one.verb in _BY_REQUEST for one in after.requests),
+            "Requested": self._asked(after, running.revision),
             "Undo": any(one.outcome == "Done" and one.verb == "undo" for one in after.requests),
             "RollbackWindow": running.revision in {one.revision for one in before.history if one.outcome == "Promoted"},
         }
         if strategy == "recreate" or excuses.get(reason, False):
             return
         self._violated(3, f"{running.revision} is promoted ({reason}) on {sorted(record.verdicts)} alone")
+
+    def _asked(self, after: Status, revision: str) -> bool:
+        """Whether somebody asked for it; of the requests the status keeps the last ten only."""
+        answered = [*self._answers.values(), *(one.model_dump(mode="json") for one in after.requests)]
+        return any(
+            one["outcome"] == "Done" and one["verb"] in _BY_REQUEST and one.get("revision") in (revision, None)
+            for one in answered
+        )
 
     def _rejected(self, told: Told, before: Status, after: Status) -> None:
         running, record = after.rollout or before.rollout, self._record

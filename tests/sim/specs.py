@@ -81,12 +81,12 @@ def followed(rng: Random, *, sleeps: bool = False) -> Json:
     least = rng.choice((1, 2))
     most = least + rng.choice((0, 1, 3, 6))
     metrics = rng.choice(_METRICS)
-    if kind < 0.5:
+    if kind < 0.45:
         spec: Json = {"minReplicas": 0, "maxReplicas": most, "idleWindow": rng.choice(("6s", "10s"))}
         return spec if rng.random() < 0.3 else {**spec, "metrics": metrics}
-    if kind < 0.7:
+    if kind < 0.6:
         return {"minReplicas": least, "maxReplicas": most, "metrics": metrics}
-    if kind < 0.85:
+    if kind < 0.8:
         trigger = {"type": "cron", "metadata": {"desiredReplicas": "3"}}
         return {"minReplicas": least, "maxReplicas": most, "keda": {"triggers": [trigger]}}
     return scaling(rng)
