@@ -30,6 +30,7 @@ Json = dict[str, Any]
 
 _RECREATING = ("Clearing", "Replacing", "Restoring")
 _BY_REQUEST = ("promote", "skip", "undo", "retry")
+_KEPT_REQUESTS = 10
 _QUIET = 5.0
 """Seconds without requests that draining takes at least."""
 _PODS = ("Crashed", "OutOfMemory", "ImagePullFailed")
@@ -293,8 +294,10 @@ class Invariants:
         self._violated(3, f"{running.revision} is promoted ({reason}) on {sorted(record.verdicts)} alone")
 
     def _asked(self, after: Status, revision: str) -> bool:
-        """Whether somebody asked for it; of the requests the status keeps the last ten only."""
-        answered = [*self._answers.values(), *(one.model_dump(mode="json") for one in after.requests)]
+        """Whether somebody asked for it; the status has to tell of it among the last ten requests."""
+        answered = [one.model_dump(mode="json") for one in after.requests]
+        if len(answered) >= _KEPT_REQUESTS:
+            answered += self._answers.values()
         return any(
             one["outcome"] == "Done" and one["verb"] in _BY_REQUEST and one.get("revision") in (revision, None)
             for one in answered

@@ -131,7 +131,7 @@ _SABOTAGE: dict[str, tuple[str, Callable[..., Any]]] = {
 def test_an_operator_that_is_wrong_is_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A simulation that finds nothing would say nothing."""
     monkeypatch.setattr(*_SABOTAGE[what])
-    assert any(run.one(seed).violations for seed in range(60)), f"nobody notices that it {what}"
+    assert any(run.one(seed).violations for seed in range(100)), f"nobody notices that it {what}"
 
 
 _SABOTAGE_OF_SCALING: dict[str, tuple[str, Callable[..., Any]]] = {
