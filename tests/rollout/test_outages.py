@@ -141,6 +141,22 @@ def test_a_canary_that_serves_alone_keeps_the_pods_it_has() -> None:
     assert autoscaler.min_replicas == 6
 
 
+def test_a_canary_that_serves_alone_is_not_aborted_onto_nothing() -> None:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(5)
+    _down(one, "v1")
+    one.run(5)
+    outcome, message = one.ask("abort", "v2", "first")
+    assert outcome == "Refused"
+    assert "every request would be lost" in message
+    assert one.weights == {"v1": 90, "v2": 10}
+    _up(one, "v1")
+    one.run(5)
+    assert one.ask("abort", "v2", "second")[0] == "Done"
+    assert one.weights == {"v1": 100, "v2": 0}
+
+
 def _baking(**rollout: Any) -> World:
     one = serving(rollout={"bake": "10m", **rollout})
     promoted(one, "v2")

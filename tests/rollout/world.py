@@ -273,6 +273,11 @@ class World:
             assert isinstance(seen, dict)
             assert not seen.get(name), f"{name} still has acknowledged weight"
 
+    def _check_way_back(self, stable: str, new: dict[str, int]) -> None:
+        left = [name for name, weight in (self.weights or {}).items() if new.get(name, 0) < weight]
+        serving = [name for name in left if self.seen_ready.get(name, 0) > 0]
+        assert self.seen_ready.get(stable, 0) > 0 or not serving, f"{serving} serve, and are left for nothing"
+
     def _check_weights(self, new: dict[str, int]) -> None:
         assert sum(new.values()) == 100, new
         if self._recreates() or self.spec.get("scaling", {}).get("replicas") == 0:
@@ -285,6 +290,7 @@ class World:
                 one = self.deployed[name]
                 stable = self.status.stable
                 if stable is not None and stable.revision == name:
+                    self._check_way_back(name, new)
                     continue
                 if self.weights is None and canary is not None and canary.revision == name and canary.weight == weight:
                     continue  # a route that somebody deleted comes back as it was

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,8 @@ class Quick:
                 violations += self._end()
         except AssertionError as error:
             violations.append(f"{self.passed:.2f} s: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the other histories go on, and this one is told
+            violations.append(f"{self.passed:.2f} s: {error!r} at {traceback.extract_tb(error.__traceback__)[-1]}")
         world = self.world
         return Outcome(self.seed, violations, self.told, world.looks, world.looked, world.writes, self.passed)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ekiben.api.request import Request, Verb, parse
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import approval, asleep, ending, pins, proven, recreate, times
+from . import approval, asleep, ending, halt, pins, proven, recreate, times
 from .draft import Draft
 
 _KEPT = 10
@@ -154,7 +154,13 @@ def _takes_part(draft: Draft, request: Request) -> None:
 def _abort(draft: Draft, request: Request) -> str:
     if draft.status.rollout is None and draft.status.former is not None:
         raise Refused("the rollout is over: `ekiben undo` goes back to the former revision")
-    running, _ = _running(draft, request)
+    running, canary = _running(draft, request)
+    stable = draft.status.stable
+    if stable is not None and halt.alone(draft, stable, canary):
+        raise Refused(
+            f"revision {stable.number} ({stable.revision}), which it would go back to, has no ready replica, and "
+            f"revision {canary.number} has: every request would be lost. Wait for one, or `ekiben undo` to a third one"
+        )
     message = f"asked for by request {request.id}"
     if running.state == "Replacing":
         recreate.begin_restore(draft, "Aborted", message, rejected=True)
