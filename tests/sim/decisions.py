@@ -216,6 +216,10 @@ class World(plain.World):
         """What was left of a revision belongs to its Deployment again, or is gone."""
         self.orphans = tuple(one for one in self.orphans if one != name)
 
+    def _check_way_back(self, stable: str, new: dict[str, int]) -> None:
+        if self.load is None or self.load.sleep == "awake":
+            super()._check_way_back(stable, new)
+
     def _check_weights(self, new: dict[str, int]) -> None:
         planned = self.last_plan.status.stable if self.last_plan else None
         if self.status.stable is None and planned is not None:
