@@ -10,7 +10,7 @@ import numpy as np
 
 from ekiben.analysis import Config
 
-from . import latencies, oracle, ours
+from . import latencies, oracle, ours, told
 from .families import BEFORE, CANARY_PODS, STABLE_PODS, Floats, Ints, Streams, seed, worse
 
 ALPHA = 0.01
@@ -64,6 +64,10 @@ class Ratios:
 
     best: float
     """Requests of the best test."""
+    told: float | None
+    """Of latency: the same for the test that is told how long the canary's answers take."""
+    ordered: float | None
+    """Of latency: requests of the best test that never convicts a canary that is not slower."""
     one_metric: Estimate
     """With the whole of alpha, nothing tolerated."""
     complete: Estimate
@@ -83,12 +87,19 @@ def cells(streams: int) -> Iterator[Cell]:
 def measure(case: Cell | Shape) -> tuple[Cell | Shape, Ratios]:
     """Return the ratios of one cell or shape."""
     streams, best = _errors(case) if isinstance(case, Cell) else _latency(case)
+    knowing = ordered = None
+    if isinstance(case, Shape):
+        found = told.ordered(streams, case.latency, case.weight, ALPHA)
+        knowing = float(_requests_until(streams.n[:, :, :CANARY_PODS].sum(2), found).mean() / best.mean())
+        ordered = latencies.ordered_bound(case.latency, case.weight, ALPHA)
     metric = "errors" if isinstance(case, Cell) else "latency"
     bare = streams if streams.hist is None or metric == "latency" else _without_latency(streams)
     history = None if bare.history is None else tuple(bare.history.tolist())
     strict = {"error_tolerance": 1.0, "latency_tolerance": 1.0}
     return case, Ratios(
         float(best.mean()),
+        knowing,
+        ordered,
         _estimate(bare, best, whole_alpha(metric, history, **strict), pooled=True),
         _estimate(streams, best, Config(**strict)),
         _estimate(streams, best, Config()),

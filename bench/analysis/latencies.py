@@ -7,6 +7,8 @@ from math import log
 from statistics import NormalDist
 
 import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import xlogy
 
 from .families import BEFORE, CANARY_PODS, LOOK, STABLE_PODS, Floats, Streams, seed
 
@@ -94,6 +96,31 @@ def bound(latency: Latency, weight: float, alpha: float) -> float:
     r = (1 - weight) / weight
     q = (latency.canary + r * latency.stable) / (1 + r)
     return log(1 / alpha) / (_divergence(latency.canary, q) + r * _divergence(latency.stable, q))
+
+
+def ordered_bound(latency: Latency, weight: float, alpha: float) -> float:
+    """Return the same where a canary that is not slower (stochastic order) is never to be convicted.
+
+    What convicts this canary must not convict one that is merely different: the evidence may never fall as an answer
+    takes longer. So the gain is that of `ordered_parts`, for each request of the canary.
+    """
+    part = ordered_parts(latency, weight)
+    gain = xlogy(weight * latency.canary, part / weight)
+    gain += xlogy((1 - weight) * latency.stable, (1 - part) / (1 - weight))
+    return log(1 / alpha) * weight / float(gain.sum())
+
+
+def ordered_parts(latency: Latency, weight: float) -> Floats:
+    """Return the canary's part of the answers in each bucket, projected on those that never fall.
+
+    Source: Robertson, Wright, Dykstra, Order Restricted Statistical Inference (1988), 1.5: weighted by all answers,
+    this projection has the largest likelihood.
+    """
+    both = weight * latency.canary + (1 - weight) * latency.stable
+    # Where neither answers nothing is known, and nothing matters.
+    seen = np.maximum(both, 1e-12)
+    part = isotonic_regression(weight * latency.canary / seen, weights=seen).x
+    return np.clip(part, 1e-9, 1 - 1e-9)
 
 
 def _divergence(p: Floats, q: Floats) -> float:

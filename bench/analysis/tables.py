@@ -83,9 +83,15 @@ def bounds(results: Iterable[tuple[goals.Cell | goals.Shape, goals.Ratios]]) -> 
     if shapes:
         print(f"Latency, 10 % weight, {shapes[0][0].streams} streams each; the best is ln(1/alpha)/(KL + r KL) on the")
         print("buckets, which no test reaches.")
-        print(f"{'':<32}{'best':>8}" + _ratio_heads())
+        print("Told: the same test, told how long the canary's answers take, over the best. Ordered: what no test")
+        print("reaches that leaves alone whatever is different but not slower; and one metric over that.")
+        print(f"{'':<32}{'best':>8}" + _ratio_heads() + f"{'told':>8}{'ordered':>10}{'one metric':>12}")
     for case, ratios in shapes:
-        print(f"{case.latency.name:<32}{ratios.best:>8.0f}" + _ratios(ratios, case.latency.goal, None))
+        ordered = ratios.ordered or ratios.best
+        print(
+            f"{case.latency.name:<32}{ratios.best:>8.0f}{_ratios(ratios, case.latency.goal, None)}"
+            f"{ratios.told or 0:>8.2f}{ordered:>10.0f}{ratios.one_metric.ratio * ratios.best / ordered:>12.2f}"
+        )
     print("  one metric: it has the whole of alpha, and pods are not told apart. all: every metric, and the guard of")
     print(
         "  pods. Both tolerate nothing; defaults: odds 1.15 times higher, 10 % slower. Where found is below 100 %, the"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bench.analysis import oracle, rivals
+from bench.analysis import latencies, oracle, rivals, told
 from bench.analysis.families import FAMILIES, MINUTE, Streams, draw, worse
 from bench.analysis.guard import broken, interval, sees
 from bench.analysis.rivals import NEVER
@@ -132,3 +132,16 @@ def test_ratios_have_an_error_and_say_what_was_not_found():
     assert 1 < found.ratio < 3
     assert 0 < found.error < 1
     assert _estimate(streams, best, Config(alpha=1e-300)).found == 0
+
+
+def test_what_is_slower_at_every_latency_needs_no_more_requests_for_being_ordered():
+    shift, modes = latencies.SLOWER[0], latencies.SLOWER[-1]
+    assert latencies.ordered_bound(shift, 0.1, 0.01) == pytest.approx(latencies.bound(shift, 0.1, 0.01))
+    # Its slow mode leaves a bucket behind, where it is quicker than the stable: that must not convict.
+    assert latencies.ordered_bound(modes, 0.1, 0.01) > 1.4 * latencies.bound(modes, 0.1, 0.01)
+
+
+def test_a_test_of_latencies_that_is_told_finds_what_there_is_and_little_else():
+    slow, alike = latencies.SLOWER[2], latencies.EQUAL[0]
+    assert np.isfinite(told.ordered(latencies.draw(slow, 50, 30, 60), slow, 0.1, 0.01)).all()
+    assert np.isfinite(told.ordered(latencies.draw(alike, 10, 200, 60), slow, 0.1, 0.01)).mean() <= 0.03

@@ -50,7 +50,7 @@ def test_the_effort_does_not_grow_with_the_traffic():
 
 def test_outcomes_are_those_of_the_multivariate_hypergeometric():
     counts, chosen = (3, 0, 5, 1), 3
-    found = outcomes(counts, chosen)
+    found = outcomes(counts, chosen, 400)
     assert found is not None
     histograms, probabilities = found
     assert (histograms.sum(axis=1) == chosen).all()
@@ -64,4 +64,4 @@ def test_outcomes_are_those_of_the_multivariate_hypergeometric():
 
 def test_too_many_outcomes_are_not_listed():
     assert comb(8 + 10 - 1, 10) > 400
-    assert outcomes((9,) * 8, 10) is None
+    assert outcomes((9,) * 8, 10, 400) is None

@@ -182,6 +182,14 @@ def test_a_server_that_answers_and_exports_no_histogram_leaves_latency_out(bound
     assert sum(metric.share for _, metric in state.metrics) == pytest.approx(1)
 
 
+def test_a_canary_without_the_histogram_that_the_stable_has_is_never_proven_and_it_is_said_why():
+    made = [Block(str(n), 0, {"c": Counts(20)}, {"b": counts(180, 1)}, BOUNDS) for n in range(80)]
+    said = verdict(run(initial(Config(), STABLE), made))
+    assert said.kind == "Unknown"
+    assert "latency: undecided, because none of the canary's answers stands in a histogram" in said.because
+    assert "no requests of both revisions" not in said.because
+
+
 @given(st.integers(0, 15), st.integers(0, 15))
 def test_what_was_kept_for_latency_is_handed_on_and_nothing_more(canary, baseline):
     state = replace(initial(Config(), Histogram((), (0,))), rejected=None)

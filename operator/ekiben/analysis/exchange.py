@@ -15,7 +15,7 @@ inversion is the discrete Fourier transform's.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from math import acos, ceil, comb, log, pi, sqrt
 
 import numpy as np
@@ -28,8 +28,6 @@ _NEWTON = 6
 _EXPONENT = 40.0
 """What is below exp(-40) of the largest term is left out."""
 _TINY = 1e-290
-_FEW = 400
-"""So many outcomes of a block are looked at one by one."""
 
 
 def log_mean(counts: Vector, chosen: int, log_ratios: Matrix) -> Vector:
@@ -80,10 +78,13 @@ def _hits(m: Vector, chosen: int, p: Matrix) -> Vector:
     return np.asarray(np.exp(logs).real @ twice / points)
 
 
-def outcomes(counts: tuple[int, ...], chosen: int) -> tuple[Matrix, Vector] | None:
-    """Return every histogram that the canary may have, (K, J), and its probability, (K,); None where K exceeds 400."""
+def outcomes(counts: tuple[int, ...], chosen: int, most: int) -> tuple[Matrix, Vector] | None:
+    """Return every histogram that the canary may have, (K, J), and its probability, (K,).
+
+    None where there may be more than `most`.
+    """
     met = [index for index, count in enumerate(counts) if count]
-    if comb(len(met) + chosen - 1, chosen) > _FEW:
+    if comb(len(met) + chosen - 1, chosen) > most:
         return None
     every = _compositions(len(met), chosen)
     m = np.array([counts[index] for index in met])
@@ -106,10 +107,12 @@ def _log_choose(m: NDArray[np.int64], x: NDArray[np.int64]) -> Matrix:
     return logs
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _compositions(parts: int, total: int) -> NDArray[np.int64]:
-    made = np.zeros((comb(parts + total - 1, total), parts), dtype=np.int64)
-    for row, picked in enumerate(combinations_with_replacement(range(parts), total)):
-        for index in picked:
-            made[row, index] += 1
-    return made
+    """Return every way to share out `total` among `parts`, (K, parts)."""
+    ways = comb(parts + total - 1, total)
+    picked = np.fromiter(
+        chain.from_iterable(combinations_with_replacement(range(parts), total)), np.int64, count=ways * total
+    )
+    rows = np.repeat(np.arange(ways) * parts, total)
+    return np.bincount(rows + picked, minlength=ways * parts).reshape(ways, parts)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import log
 from zlib import crc32
 
@@ -57,6 +57,11 @@ class Pod:
     """Events, channel by channel."""
     expected: tuple[float, ...]
     """What it would have had of all pods' events by its requests; the canary's as many times as is tolerated."""
+
+    @cached_property
+    def length(self) -> int:
+        """Characters that it takes in a saved state, about."""
+        return len(str(self.seen)) + len(str(self.expected)) - len(self.seen) * 2 + 16
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ def _group(key: str) -> str:
 
 def _length(pods: Iterable[Pod]) -> int:
     """Return how many characters pods take in a saved state, about."""
-    return sum(len(str(pod.seen)) + len(str(pod.expected)) - len(pod.seen) * 2 + 16 for pod in pods)
+    return sum(pod.length for pod in pods)
 
 
 def _within_room(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:

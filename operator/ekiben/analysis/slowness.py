@@ -28,21 +28,25 @@ from .hypergeometric import Vector
 from .normal import probability, probit
 from .wealth import DONE, FAR, Wealth, boost, released
 
-_SHIFTS = (0.2, 0.4, 0.8, 1.3, 2.2)
-"""All answers slower: probits of the distribution, shifted."""
-_TAILS = (0.01, 0.05, 0.15)
+_SHIFTS = ((0.2, 1.2), (0.4, 1.2), (0.8, 1.2), (1.3, 1.2), (2.2, 0.6))
+"""All answers slower: probits of the distribution, shifted; and the prior's weight."""
+_TAILS = ((0.01, 0.7), (0.05, 0.7), (0.15, 0.4))
 """So large a share of the answers goes to the slowest tenth."""
-_STEPS = ((0.3, 4.0), (0.1, 4.0), (0.03, 5.0))
-"""Odds to take longer than the slowest 30, 10, 3 %, so many times as large: one mode of several that gets slower."""
-_LEARNED = 0.2
+_MODES = ((0.3, 2.0, 1.6), (0.1, 2.0, 0.9), (0.03, 3.0, 0.4))
+"""The slowest 30, 10, 3 % take so many times longer: one mode of several that gets slower."""
+_LEARNED = 0.1
 """Prior share of what the canary's answers so far look like."""
 _LEARNING = 10
 """Answers that the stable's distribution counts for in it."""
 _TOP = 0.9
 _SMOOTHING = 0.05
 _SMALLEST = 1e-3
-_SHAPES = len(_SHIFTS) + len(_TAILS) + len(_STEPS)
-_PRIOR = np.array([(1 - _LEARNED) / _SHAPES] * _SHAPES + [_LEARNED])
+_MOST = 400
+"""So many outcomes of a block are looked at one by one: about as costly as their mean without looking at each."""
+_NEAR, _MOST_NEAR = 2.5, 5000
+"""So many where the goal is so near, in logs, that one block may well reach it: there boosting gains most."""
+_WEIGHTS = np.array([weight for *_, weight in (*_SHIFTS, *_TAILS, *_MODES)])
+_PRIOR = np.append((1 - _LEARNED) * _WEIGHTS / _WEIGHTS.sum(), _LEARNED)
 
 
 @dataclass(frozen=True)
@@ -62,20 +66,20 @@ class Answers:
         return Answers(self.baseline.on(bounds), Histogram(self.baseline.bounds, self.canary).on(bounds).counts)
 
 
-def log_ratios(expected: Vector, canary: Vector) -> Matrix:
+def log_ratios(expected: Vector, answers: Answers) -> Matrix:
     """Return log r of each alternative and bucket, (G, J), never falling.
 
     Args:
         expected: what the tolerated stable's answers are distributed like, (J,), none of it 0.
-        canary: the canary's answers so far, (J,).
+        answers: of earlier blocks.
     """
     upto = np.cumsum(expected)[:-1]
     probits = probit(upto)
-    made = [_masses(probability(probits - shift)) for shift in _SHIFTS]
+    made = [_masses(probability(probits - shift)) for shift, _ in _SHIFTS]
     top = np.append(upto, 1.0) > _TOP
-    made += [(1 - share) * expected + share * top / top.sum() for share in _TAILS]
-    made += [_stepped(expected, upto, slow, times) for slow, times in _STEPS]
-    learned = canary + _LEARNING * expected
+    made += [(1 - share) * expected + share * top / top.sum() for share, _ in _TAILS]
+    made += [_slow_mode(expected, upto, slow, slowed(answers.baseline, times)) for slow, times, _ in _MODES]
+    learned = np.array(answers.canary) + _LEARNING * expected
     made.append(learned / learned.sum())
     return np.log(np.maximum(_rising(np.array(made), expected), _SMALLEST))
 
@@ -84,13 +88,12 @@ def _masses(upto: Vector) -> Vector:
     return np.diff(upto, prepend=0.0, append=1.0)
 
 
-def _stepped(expected: Vector, upto: Vector, slow: float, times: float) -> Vector:
+def _slow_mode(expected: Vector, upto: Vector, slow: float, moved: Matrix) -> Vector:
+    """Return where the answers go when the slowest of them, about so large a share, are moved on."""
     longer = np.clip(1 - upto, 1e-6, 1 - 1e-6)
     where = int(np.argmin(np.abs(np.log(longer / (1 - longer)) - log(slow / (1 - slow)))))
-    mass = float(longer[where])
-    grown = times * mass / (1 - mass + times * mass)
-    above = np.arange(expected.size) > where
-    return np.where(above, expected * grown / mass, expected * (1 - grown) / (1 - mass))
+    slowest = np.where(np.arange(expected.size) > where, expected, 0.0)
+    return np.asarray(expected - slowest + slowest @ moved)
 
 
 def _rising(masses: Matrix, expected: Vector) -> Matrix:
@@ -149,7 +152,7 @@ def advance(
     if room <= DONE or not chosen or chosen == sum(pooled) or sum(count > 0 for count in pooled) < 2:
         return wealth
     reserve, shares = released(wealth, _PRIOR)
-    ratios = log_ratios(expectation(answers.baseline, slowdown), np.array(answers.canary, dtype=np.float64))
+    ratios = log_ratios(expectation(answers.baseline, slowdown), answers)
     norms, factor = _norms(pooled, chosen, ratios, reserve, shares, room)
     each = ratios @ np.array(canary, dtype=np.float64) - norms
     log_e = float(np.logaddexp.reduce(np.append(np.log(shares) + each, log(reserve))))
@@ -166,7 +169,7 @@ def _norms(
     pooled: tuple[int, ...], chosen: int, ratios: Matrix, reserve: float, shares: Vector, room: float
 ) -> tuple[Vector, float]:
     """Return log mean of each alternative's product, and the factor that may be gained by boosting."""
-    every = outcomes(pooled, chosen) if room < FAR else None
+    every = outcomes(pooled, chosen, _MOST_NEAR if room < _NEAR else _MOST) if room < FAR else None
     if every is None:
         return log_mean(np.array(pooled, dtype=np.float64), chosen, ratios), 1.0
     histograms, null = every

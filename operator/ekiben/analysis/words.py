@@ -8,6 +8,9 @@ from .estimate import estimable, odds_ratio
 from .metric import LatencyMode, Metric
 from .state import State
 
+FEWEST_ANSWERS = 20
+"""Successful answers without which nothing is said about where they stand."""
+
 _SHOWN = 700.0
 
 
@@ -44,7 +47,7 @@ def problem(state: State, name: str) -> str:
 def _sentence(state: State, name: str, metric: Metric, kind: str) -> str:
     totals, config = metric.totals, state.config
     if not totals.compares:
-        return f"{name}: no requests of both revisions at the same time yet"
+        return f"{name}: {_none_yet(state, name)}"
     canary = f"{_number(totals.canary_events)} of {_number(totals.canary_trials)} "
     canary += {
         "errors": "requests of the canary",
@@ -60,6 +63,18 @@ def _sentence(state: State, name: str, metric: Metric, kind: str) -> str:
     if kind != "Regressed":
         text += f"; evidence of no regression {_power(metric.log_not_worse)} : 1, needs {_short(1 / config.beta)} : 1"
     return text
+
+
+def _none_yet(state: State, name: str) -> str:
+    compared = state.errors.totals
+    successes = compared.canary_trials - compared.canary_events
+    if name == "latency" and compared.compares and successes >= FEWEST_ANSWERS:
+        return (
+            f"undecided, because none of the canary's answers stands in a histogram with the bound "
+            f"{_seconds(state.boundary or 0.0)} that the stable's have: without one it is never proven no slower; "
+            "let its server export the same buckets"
+        )
+    return "no requests of both revisions at the same time yet"
 
 
 def _number(count: int) -> str:
