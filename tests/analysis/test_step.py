@@ -190,6 +190,35 @@ def test_a_canary_without_the_histogram_that_the_stable_has_is_never_proven_and_
     assert "no requests of both revisions" not in said.because
 
 
+def test_a_canary_with_other_buckets_is_compared_at_those_that_both_have():
+    stable = Histogram((0.01, 0.1, 0.25, 1.0, 2.5), (100, 500, 300, 90, 10, 0))
+    state = initial(Config(), stable)
+    assert state.boundary == 0.25
+    shared = (0.01, 1.0, 2.5)
+    made = [
+        Block(str(n), n, {"c": Counts(20, 0, (2, 17, 1, 0))}, {"b": Counts(180, 1, (17, 151, 10, 1))}, shared)
+        for n in range(300)
+    ]
+    first, said = step(state, made[0])
+    assert first.boundary == 1.0
+    assert said.needs is None  # nothing was counted there yet
+    assert verdict(run(first, made[1:])).kind == "NotWorse"
+    slow = [replace(one, canary={"c": Counts(20, 0, (2, 8, 10, 0))}) for one in made]
+    assert run(first, slow[1:]).regressed
+
+
+def test_what_is_known_of_pods_errors_is_kept_where_latency_begins_to_be_compared():
+    state = initial(Config(), Histogram((), (0,)))
+    pods = {f"b{n}": Counts(50, 5, (30, 10, 5, 0)) for n in range(4)}
+    state = run(state, [Block("1", 0, {"c": Counts(20, 2, (18, 0, 0, 0))}, pods, BOUNDS)])
+    assert state.mode is LatencyMode.FIXED
+    assert state.pods is not None
+    assert all(sum(pod.seen[:2]) and not sum(pod.seen[2:]) for pod in state.pods.pods)
+    assert len(state.pods.drawn) == len(state.pods.channels) > 2
+    state, _ = step(state, Block("2", 1, {"c": Counts(20, 2, (18, 0, 0, 0))}, pods, BOUNDS))
+    assert state.from_json(state.to_json()) == state
+
+
 @given(st.integers(0, 15), st.integers(0, 15))
 def test_what_was_kept_for_latency_is_handed_on_and_nothing_more(canary, baseline):
     state = replace(initial(Config(), Histogram((), (0,))), rejected=None)

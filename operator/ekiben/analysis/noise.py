@@ -87,6 +87,15 @@ class Noise:
 ERRORS, REJECTED = 0.0, -1.0
 
 
+def with_latency(noise: Noise, more: tuple[tuple[float, float], ...]) -> Noise:
+    """Compare pods at these boundaries of latency from now on; what is known of errors and rejected requests is kept."""
+    kept = sum(boundary <= 0 for boundary, _ in noise.channels)
+    none, nothing = (0,) * len(more), (0.0,) * len(more)
+    pods = tuple(Pod(pod.key, pod.seen[:kept] + none, pod.expected[:kept] + nothing) for pod in noise.pods)
+    drawn = (*noise.drawn[:kept], *(((0.0,) * len(_DRAWN),) * len(more))) if noise.drawn else ()
+    return replace(noise, channels=(*noise.channels[:kept], *more), pods=pods, drawn=drawn)
+
+
 def observe(noise: Noise, block: Block) -> Noise:
     """Take in a block; one of whole arms says nothing about pods."""
     if POOLED in block.canary or POOLED in block.baseline:

@@ -116,11 +116,30 @@ def _latency_after(state: State, block: Block) -> State:
     latency, answers, boundary = state.latency, state.answers, state.boundary
     if latency is None or answers is None or boundary is None:
         return state
+    if boundary not in block.bounds and not latency.totals.compares:
+        return _on_common_bounds(state, latency, answers, block)
     table = slow_table(block, boundary)
     if table is not None and table.compares:
         latency = _passing(latency, table, state.config)
     latency, answers = _slowness_after(state, latency, answers, block)
     return replace(state, latency=latency, answers=answers)
+
+
+def _on_common_bounds(state: State, latency: Metric, answers: Answers, block: Block) -> State:
+    """Compare at bounds that the canary has as well: its server may have been configured anew.
+
+    Which bounds there are says nothing about the answers. Nothing was counted at the boundary so far, and what is
+    counted from the next block on is counted at one boundary for good.
+    """
+    canary = histogram_of(block.canary, block.bounds)
+    shared = tuple(bound for bound in answers.baseline.bounds if bound in block.bounds)
+    if not sum(canary) or not shared:
+        return state
+    known = answers.on(shared)
+    after = _compared_on(state, known.baseline)
+    if after is None:
+        return state
+    return replace(after, latency=replace(latency, log_w0=after.latency.log_w0) if after.latency else None)
 
 
 def _slowness_after(state: State, metric: Metric, answers: Answers, block: Block) -> tuple[Metric, Answers]:
@@ -204,33 +223,33 @@ def _with_boundary(state: State) -> State:
     gathered = state.gathered
     if gathered is None or gathered.total < _FEWEST_ANSWERS:
         return state
-    boundary = boundary_nearest(gathered, _BOUNDARY_AT)
+    return _compared_on(state, gathered) or state
+
+
+def _compared_on(state: State, stable: Histogram) -> State | None:
+    """Fix where latencies are compared, by the stable's answers so far; None where they have no bounds."""
+    boundary = boundary_nearest(stable, _BOUNDARY_AT)
     if boundary is None:
-        return state
+        return None
     # Every further bucket would be kept, in both arms, for as long as the rollout lasts.
-    gathered = coarser(gathered, _MOST_BOUNDS, {boundary_nearest(gathered, at) for at in (_BOUNDARY_AT, *_COMPARED_AT)})
+    stable = coarser(stable, _MOST_BOUNDS, {boundary_nearest(stable, at) for at in (_BOUNDARY_AT, *_COMPARED_AT)})
     slowdown = state.config.latency_tolerance
-    compared = sorted({found for at in _COMPARED_AT if (found := boundary_nearest(gathered, at)) is not None})
-    channels = tuple((one, odds_tolerance(gathered, one, slowdown)) for one in compared)
-    tolerated = odds_tolerance(gathered, boundary, slowdown)
+    compared = sorted({found for at in _COMPARED_AT if (found := boundary_nearest(stable, at)) is not None})
+    channels = tuple((one, odds_tolerance(stable, one, slowdown)) for one in compared)
+    tolerated = odds_tolerance(stable, boundary, slowdown)
     return replace(
         state,
         mode=LatencyMode.FIXED,
         latency=Metric(_SHARES["latency"] / _whole(state), log(tolerated)),
         boundary=boundary,
         gathered=None,
-        answers=Answers(gathered, (0,) * len(gathered.counts)),
-        pods=_with_channels(state.pods, channels),
+        answers=Answers(stable, (0,) * len(stable.counts)),
+        pods=None if state.pods is None else noise.with_latency(state.pods, channels),
     )
 
 
 def _whole(state: State) -> float:
     return sum(share for name, share in _SHARES.items() if name != "rejected" or state.rejected is not None)
-
-
-def _with_channels(pods: Noise | None, more: tuple[tuple[float, float], ...]) -> Noise | None:
-    # Pods seen so far have no counts of these: all begin anew, before the canary has much to tell.
-    return None if pods is None else Noise((*pods.channels, *more), recent=pods.recent)
 
 
 def _pooled(block: Block) -> bool:

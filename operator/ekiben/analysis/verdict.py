@@ -118,6 +118,8 @@ def _needs(state: State) -> float | None:
         return None
     config, longest = state.config, 0.0
     for _, metric in state.metrics:
+        if not metric.totals.compares:
+            return None
         left = seconds_left(state.pace, metric.totals, _missing(metric, state), config.delta, config.rho)
         if left is None:
             return None
