@@ -88,7 +88,7 @@ ERRORS, REJECTED = 0.0, -1.0
 
 
 def with_latency(noise: Noise, more: tuple[tuple[float, float], ...]) -> Noise:
-    """Compare pods at these boundaries of latency from now on; what is known of errors and rejected requests is kept."""
+    """Compare pods at these boundaries of latency as well; what is known of errors and rejected requests is kept."""
     kept = sum(boundary <= 0 for boundary, _ in noise.channels)
     none, nothing = (0,) * len(more), (0.0,) * len(more)
     pods = tuple(Pod(pod.key, pod.seen[:kept] + none, pod.expected[:kept] + nothing) for pod in noise.pods)
