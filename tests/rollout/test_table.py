@@ -177,6 +177,7 @@ _APPROVED_STEPS = {"steps": [{"weight": 10, "duration": "1s", "approval": True}]
 _POLICY: dict[str, dict[str, Any]] = {
     "approve": _APPROVED_STEPS,
     "late-pause": {"onProgressDeadline": "pause"},
+    "abort-late": {"onProgressDeadline": "pause"},
     **{
         f"deadline-{choice}": {"analysis": {"deadline": "60s", "onInconclusive": choice}}
         for choice in ("pause", "promote", "rollback")
@@ -246,6 +247,18 @@ def _late(one: World) -> None:
         one.deployed[_subject(one)].ready = 0
         one.reconcile()
     one.tick(61)
+
+
+def _abort_late(one: World) -> None:
+    one.apply(scaling={"replicas": 2})
+    _gone(one)
+    revision = one.deployed[_NEW]
+    revision.wanted, revision.ready, revision.startable = 2, 1, False
+    one.tick(61)
+    one.reconcile()
+    assert one.status.phase is Phase.PAUSED
+    assert revision.ready == 1
+    assert one.ask("abort", _NEW)[0] == "Done"
 
 
 def _canary_down(one: World) -> None:
@@ -332,6 +345,7 @@ _TURNS: dict[str, Callable[[World], None]] = {
     "crash": _crash,
     "late": _late,
     "late-pause": _late,
+    "abort-late": _abort_late,
     "canary-down": _canary_down,
     "stable-down": _stable_down,
     "no-evidence": _no_evidence,

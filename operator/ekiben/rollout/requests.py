@@ -156,7 +156,8 @@ def _abort(draft: Draft, request: Request) -> str:
         raise Refused("the rollout is over: `ekiben undo` goes back to the former revision")
     running, canary = _running(draft, request)
     stable = draft.status.stable
-    if stable is not None and halt.alone(draft, stable, canary):
+    # Recreate ended the stable revision's pods itself: its way back begins with none, and Restoring brings them.
+    if stable is not None and running.state not in _RECREATING and halt.alone(draft, stable, canary):
         raise Refused(
             f"revision {stable.number} ({stable.revision}), which it would go back to, has no ready replica, and "
             f"revision {canary.number} has: every request would be lost. Wait for one, or `ekiben undo` to a third one"
