@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.cli.drive import V, ask, look
 from tests.cli.fake import Api, FakePlace
 from tests.cli.statuses import COMMANDS, NOW, POLICY, STATES, at, canary, errors, one, resource
-from tests.rollout.world import promoted, serving
+from tests.rollout.world import World, promoted, serving
 
 from ekiben.api.request import Verb
 from ekiben.cli.explain.render import render
@@ -312,6 +312,20 @@ def test_stories_of_the_state_machine_itself() -> None:
     world.run(3)
     assert tell(look(world), world.now, COMMANDS).asked.startswith(
         "Revision 4 is to take over from revision 1: first 10, 50 %"
+    )
+
+
+def test_what_was_left_since_the_provider_cannot_do_it_says_so() -> None:
+    shadow = {"strategy": "shadow", "shadow": {"duration": "30s"}}
+    world = World({"model": {"image": f"{V}1"}, "rollout": shadow})
+    world.run(10)
+    world.apply(f"{V}2")
+    world.run(8)
+    world.apply(traffic={"provider": "replicaRatio"})
+    world.run(20)
+    told = tell(look(world), world.now, COMMANDS)
+    assert (
+        "the Gateway cannot do any more what its rollout needs. It begins anew once that can be had." in told.headline
     )
 
 

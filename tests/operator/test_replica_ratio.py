@@ -109,3 +109,13 @@ async def test_with_no_pod_at_all_the_shares_are_not_known(stage):
     await stage.set_weights((STABLE, 50), (CANARY, 50))
     stage.follow()
     assert (await stage.seen()).route.actual == {}
+
+
+async def test_a_pod_that_the_api_server_refuses_is_told_of(stage):
+    child = stage.get(kinds.DEPLOYMENT, f"{NAME}-{STABLE}")
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: team"}
+    stage.server.put(kinds.DEPLOYMENT, {**child, "status": {"conditions": [refused]}}, subresource="status")
+    assert (await stage.seen()).revisions[STABLE].unmade == "exceeded quota: team"
+    made = {"conditions": [{**refused, "status": "False"}]}
+    stage.server.put(kinds.DEPLOYMENT, {**child, "status": made}, subresource="status")
+    assert (await stage.seen()).revisions[STABLE].unmade == ""

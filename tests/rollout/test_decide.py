@@ -1,9 +1,12 @@
 """Turns of a rollout, one a test; the state machine of hypothesis looks for those nobody thought of."""
 
+from dataclasses import replace
+
 import pytest
 from tests.rollout.world import World, serving, world
 
 from ekiben.api.status import Phase
+from ekiben.rollout.decide import decide
 
 
 def test_the_first_revision_gets_traffic_only_when_it_is_ready() -> None:
@@ -109,6 +112,29 @@ def test_pods_convict_a_canary_without_traffic(fields: dict[str, object], reason
     assert one.condition("RolledBack") == ("True", reason)
     assert one.weights == {"v1": 100}
     assert one.deployed["v2"].wanted == 0
+
+
+def test_pods_that_cannot_be_made_are_told_of_in_the_api_servers_words() -> None:
+    one = serving()
+    one.apply("registry.test/iris:v2")
+    one.reconcile()
+    one.deployed["v2"].startable = False
+    one.deployed["v2"].unmade = 'pods "iris-v2" is forbidden: exceeded quota: team'
+    one.run(3)
+    assert one.condition("Scheduled") == ("False", "NotMade")
+    one.run(80)
+    assert one.condition("RolledBack") == ("True", "ProgressDeadlineExceeded")
+    assert "a pod cannot be made" in one.status.history[-1].message
+    assert "exceeded quota: team" in one.status.history[-1].message
+
+
+def test_a_route_that_the_gateway_refuses_is_not_healthy() -> None:
+    one = serving()
+    route = replace(one.observe().route or pytest.fail("no route"), acknowledged=False, problem="no listener serves it")
+    plan = decide(replace(one.observe(), route=route), one.now)
+    told = {condition.type: (condition.status, condition.reason) for condition in plan.status.conditions}
+    assert told["Healthy"] == ("False", "RouteNotAccepted")
+    assert told["Available"] == ("False", "NotRouted")
 
 
 def test_what_the_stable_suffers_as_well_convicts_nobody() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.rollout.test_table import _STATES, state_of
-from tests.rollout.world import World, serving
+from tests.rollout.world import World, promoted, serving
 
 from ekiben.api.status import Status
 from ekiben.rollout.plan import SetWeights
@@ -106,6 +106,19 @@ def test_a_shadow_whose_provider_cannot_copy_any_more_says_so() -> None:
     one.verdict = "NotWorse"
     one.run(700, step=2)
     assert one.weights == {"v2": 100}
+
+
+def test_under_replica_ratio_a_third_revision_that_somebody_scales_up_does_not_stay() -> None:
+    one = serving(traffic={"provider": "replicaRatio"}, rollout={"steps": [{"weight": 50, "duration": "1h"}]})
+    promoted(one, "v2")
+    one.apply(f"{_V}3")
+    one.run(8)
+    assert one.weights == {"v2": 50, "v3": 50}
+    # Its ready pods are in the Service's EndpointSlices, so that these never list exactly what has weight.
+    one.gateway_answers, one.acknowledged = False, None
+    one.deployed["v1"].wanted = one.deployed["v1"].ready = 2
+    one.run(3)
+    assert one.deployed["v1"].wanted == 0
 
 
 def test_a_canary_whose_weight_the_status_does_not_tell_of_keeps_its_pods_until_it_is_drained() -> None:

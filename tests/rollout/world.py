@@ -54,6 +54,7 @@ class Deployed:
     budget: bool = False
     trouble: Pod | None = None
     startable: bool = True
+    unmade: str = ""
 
     @property
     def bounds(self) -> Autoscaler | None:
@@ -119,7 +120,8 @@ class World:
                 model=one.model,
                 wanted=one.wanted,
                 ready=min(one.ready, one.wanted),
-                existing=max(one.ready, one.wanted),
+                existing=one.ready if one.unmade else max(one.ready, one.wanted),
+                unmade=one.unmade,
                 autoscaler=one.autoscaler,
                 scaled_object=one.scaled_object,
                 handing_over=one.handing_over is not None,

@@ -214,7 +214,16 @@ def _revision(world: World, revision: str) -> Revision:
         handing_over=revision in world.handing_over,
         budget=revision in world.budgets,
         pods=tuple(parse_pod(pod) for pod in pods if still_runs(pod)),
+        unmade=_unmade(deployment),
     )
+
+
+def _unmade(deployment: Json) -> str:
+    """Return why the ReplicaSet is refused a pod; Kubernetes takes the condition back once it has it."""
+    for condition in (deployment.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return str(condition.get("message") or condition.get("reason") or "the API server refuses its pods")[:1000]
+    return ""
 
 
 def _image(deployment: Json) -> str:

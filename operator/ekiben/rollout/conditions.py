@@ -98,6 +98,9 @@ def _healthy(draft: Draft) -> _Answer:
     problem = draft.observation.gateway_problem
     if problem:
         return False, "NoGateway", problem
+    route = draft.observation.route
+    if route is not None and route.problem:
+        return False, "RouteNotAccepted", route.problem
     if asleep.stuck(draft):
         return False, "CannotWake", f"the model wakes, and no replica becomes ready{asleep.stuck(draft)}"
     return True, "Healthy", "the stable revision serves"

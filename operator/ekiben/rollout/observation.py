@@ -75,6 +75,8 @@ class Revision:
     budget: bool = False
     """It has a PodDisruptionBudget."""
     pods: tuple[Pod, ...] = ()
+    unmade: str = ""
+    """Why a pod that is wanted cannot even be made (a quota, Pod Security), in the API server's words."""
 
 
 @dataclass(frozen=True)

@@ -43,14 +43,17 @@ def followed(draft: Draft) -> _Answer:
 
 
 def placed(draft: Draft) -> _Answer:
-    """Answer whether every pod of the revisions that take part has a node, in the scheduler's words."""
+    """Answer whether every pod of the revisions that take part was made and has a node, in the cluster's words."""
     status = draft.status
     names = [one.revision for one in (status.stable, status.canary) if one is not None]
     revisions = [found for name in names if (found := draft.revision(name)) is not None]
     waiting = [pod for revision in revisions for pod in revision.pods if pod.unschedulable and not pod.terminating]
-    if not waiting:
-        return True, "Placed", ""
-    return False, "Unschedulable", _said(waiting)
+    if waiting:
+        return False, "Unschedulable", _said(waiting)
+    for revision in revisions:
+        if revision.unmade and revision.existing < revision.wanted:
+            return False, "NotMade", f"a pod of {revision.name} cannot be made: {revision.unmade[:600]}"
+    return True, "Placed", ""
 
 
 def _said(waiting: list[Pod]) -> str:

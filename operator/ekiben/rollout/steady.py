@@ -89,8 +89,11 @@ def tidy(draft: Draft) -> None:
     idle.sort(key=lambda revision: revision.number)
     observed = draft.observation.route
     for revision in idle:
-        # A route that has not been read, or that the gateway has not taken over yet, may still send it requests.
-        if observed is None or not observed.acknowledged or observed.weights.get(revision.name, 0) > 0:
+        # A route that has not been read, or that the gateway has not taken over yet, may still send it requests. Under
+        # replicaRatio the ready pods of one that nobody named are themselves why nothing is acknowledged.
+        if observed is None or observed.weights.get(revision.name, 0) > 0:
+            continue
+        if not observed.acknowledged and not (draft.by_replicas and revision.name not in observed.weights):
             continue
         draft.act(*capacity.retire(revision))
     named = set(observed.weights) if observed is not None else set()

@@ -61,6 +61,8 @@ def too_late(draft: Draft) -> Conviction:
 
 def why(revision: Revision | None) -> str:
     """Return what a revision's pods say about not being ready, to be put behind a sentence; empty if nothing."""
+    if revision is not None and revision.unmade and revision.existing < revision.wanted:
+        return f": a pod cannot be made ({revision.unmade[:300]})"
     for pod in revision.pods if revision else ():
         if pod.unschedulable:
             return f": pod {pod.name} finds no node ({pod.unschedulable[:300]})"

@@ -53,6 +53,8 @@ def headline(seen: Seen, episode: Episode, old: str, now: float) -> str:
         return f"{name} was rolled back after {took}, {_reached(episode)}{clause}."
     if episode.outcome == "Superseded":
         return f"{name} was left before it was done, {_reached(episode)}: another revision was asked for."
+    if episode.outcome == "Cancelled" and episode.reason == "TrafficFeatureUnsupported":
+        return f"{name} was left, {_reached(episode)}{clause}. It begins anew once that can be had."
     if episode.outcome == "Cancelled":
         return f"{name} was left, {_reached(episode)}: {old} was asked for again."
     return f"{name} failed{clause}."

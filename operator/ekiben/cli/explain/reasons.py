@@ -51,7 +51,7 @@ _NEXT = {
     "OutOfMemory": "Raise spec.model.resources.limits.memory, or make the model smaller.",
     "ImagePullFailed": "Check spec.model.image and spec.model.imagePullSecrets, and whether the registry answers.",
     "ProgressDeadlineExceeded": "Where it only needs longer, raise spec.rollout.progressDeadline; where no node has "
-    "room for it, lower spec.model.resources.requests.",
+    "room for it, lower spec.model.resources.requests; where a quota or a policy refuses its pods, ask who sets it.",
     "Inconclusive": "spec.rollout.analysis.onInconclusive says what happens then. More requests or more weight bring a "
     "verdict sooner: spec.rollout.steps, or a longer spec.rollout.analysis.deadline.",
 }
