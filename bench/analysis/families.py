@@ -93,7 +93,7 @@ def seed(*parts: object) -> np.random.Generator:
     return np.random.default_rng(crc32(repr(parts).encode()))
 
 
-def draw(family: Family, p0: float, odds: float, rps: float, streams: int, looks: int) -> Streams:
+def draw(family: Family, p0: float, odds: float, rps: float, streams: int, looks: int, part: int = 0) -> Streams:
     """Return streams of errors.
 
     Args:
@@ -103,8 +103,9 @@ def draw(family: Family, p0: float, odds: float, rps: float, streams: int, looks
         rps: requests a second, of both revisions.
         streams: how many.
         looks: blocks of each.
+        part: which of several draws that share no chance.
     """
-    rng = seed(family.name, p0, odds, rps, streams, looks)
+    rng = seed(family.name, p0, odds, rps, streams, looks, *([part] if part else []))
     rates = family.rate(rng, streams, looks, p0)
     weights = np.repeat(family.weights, -(-looks // len(family.weights)))[:looks]
     shares = np.concatenate(
