@@ -189,7 +189,7 @@ async def _taken_back_and_undone(one: _Reader) -> None:
     assert "Revision 4" in await one.types("operations.md", "ekiben explain NAME")
     assert "Aborted" in await one.types("operations.md", "kubectl get mdep NAME -o jsonpath='{.status.history}'")
     await one.types("commands.md", "ekiben undo iris --to 2")
-    await one.types("gitops.md", "kubectl wait mdep/iris --for=jsonpath='{.status.pinned.revision}' --timeout=10m")
+    await one.types("gitops.md", "kubectl wait mdep/iris --for=condition=Undone --timeout=10m")
     await one.until(_serves(2))
     await one.types("commands.md", "ekiben undo iris")
     await one.until(_serves(3))

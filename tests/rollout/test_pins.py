@@ -23,8 +23,10 @@ def test_undo_of_an_undo_leaves_no_pin() -> None:
     one = _second()
     _undone(one, "v1")
     assert one.condition("Promoted") == ("False", "Pinned")
+    assert one.condition("Undone") == ("True", "Serving")
     _undone(one, "v2")
     assert one.condition("Promoted") == ("True", "Serving")
+    assert one.condition("Undone") == ("False", "NotUndone")
     assert one.status.pinned is None
 
 

@@ -18,6 +18,7 @@ def write(draft: Draft) -> None:
         "Healthy": _healthy(draft),
         "Promoted": _promoted(draft),
         "RolledBack": _rolled_back(draft),
+        "Undone": _undone(draft),
         "Paused": _paused(draft),
         "EvidenceUsable": _evidence_usable(draft),
         "ObjectivesMet": _objectives_met(draft),
@@ -124,6 +125,16 @@ def _rolled_back(draft: Draft) -> _Answer:
         return False, "RollingBack", running.message
     last = next((one for one in reversed(draft.status.history) if one.revision == target), None)
     return True, last.reason if last else "RolledBack", last.message if last else ""
+
+
+def _undone(draft: Draft) -> _Answer:
+    """Answer whether an earlier revision serves instead of the one that spec.model asks for."""
+    pinned, stable = draft.status.pinned, draft.status.stable
+    if pinned is None:
+        return False, "NotUndone", ""
+    if draft.status.rollout is None and stable is not None and stable.revision == pinned.revision:
+        return True, "Serving", f"revision {pinned.number} ({pinned.revision}) serves until spec.model changes"
+    return False, "GoingBack", f"revision {pinned.number} ({pinned.revision}) does not get all requests yet"
 
 
 def _paused(draft: Draft) -> _Answer:
