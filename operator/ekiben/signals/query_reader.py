@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ekiben.api.base import seconds
 
 from .counters import MetricsError, PodCounters, Trouble
+from .processes import Pod, Scraper
 from .prometheus import Names
 from .prometheus_api import PrometheusApi, Series
 from .promql import Matcher, one_of, raw
@@ -20,9 +20,8 @@ _WINDOW = 10
 _STALE = 3
 # What the same process may be known by more than once: a second job, the second of a pair of servers.
 _SCRAPER = ("job", "prometheus", "prometheus_replica", "replica")
-Scraper = tuple[str, ...]
-Pages = dict[float, tuple[float, float]]
-"""Moment (seconds since the epoch) -> (trials, events)"""
+_ByScraper = Mapping[tuple[str, str], Mapping[Scraper, Mapping[str, list[Series]]]]
+"""(revision, pod) -> who scraped it -> the process within the pod -> its series."""
 
 
 class QueryReader:
@@ -53,7 +52,7 @@ class QueryReader:
         by_pod = query.revision_by == "pod"
         self._namespace = query.namespace_label or names.namespace
         self._label = query.revision_label or (names.pod if by_pod else "revision")
-        self._processes: dict[tuple[str, str], Process] = {}
+        self._pods: dict[tuple[str, str], Pod] = {}
 
     async def read(self, namespace: str, pods: Mapping[str, Sequence[str]]) -> dict[str, PodCounters]:
         """Return revision -> trials as `requests` and events as `errors`; not of one that has none at all.
@@ -71,10 +70,9 @@ class QueryReader:
             return {}
         trials = await self._ask(self._query.trials, namespace, revisions)
         events = await self._ask(self._query.events, namespace, revisions)
-        for key, pages in self._pages(trials, events, revisions).items():
-            process = self._processes.setdefault(key, Process())
-            for at, counted in sorted(pages.items()):
-                process.take(at, *counted)
+        found, others = self._by_scraper(trials, revisions), self._by_scraper(events, revisions)
+        for key, scrapers in found.items():
+            self._pods.setdefault(key, Pod()).take(scrapers, others.get(key, {}), self._oldest())
         return self._totals(revisions.values())
 
     def _values(self, pods: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -90,41 +88,29 @@ class QueryReader:
         matchers += [Matcher(label, value) for label, value in counter.labels.items()]
         return await self._api.samples(raw(matchers, _WINDOW * self.interval), self._clock())
 
-    def _pages(
-        self, trials: Iterable[Series], events: Iterable[Series], revisions: Mapping[str, str]
-    ) -> dict[tuple[str, str], Pages]:
-        """Return (revision, process) -> moment -> (trials, events) that it had counted by then."""
-        first, second = self._by_scraper(trials, revisions), self._by_scraper(events, revisions)
-        found: dict[tuple[str, str], Pages] = {}
-        for key, scrapers in first.items():
-            scraper = _chosen(scrapers)
-            others = second.get(key, {})
-            # One scrape tells both: where it tells no event, there was none yet. Otherwise both have to be there.
-            same = not others or scraper in others
-            found[key] = joined(scrapers[scraper], others[scraper if same else _chosen(others)] if others else {}, same)
-        return found
-
-    def _by_scraper(
-        self, series: Iterable[Series], revisions: Mapping[str, str]
-    ) -> dict[tuple[str, str], dict[Scraper, dict[float, float]]]:
-        """Return (revision, process) -> who scraped it -> moment -> value, summed over series."""
-        seen: dict[tuple[str, str], dict[Scraper, dict[float, float]]] = defaultdict(lambda: defaultdict(dict))
+    def _by_scraper(self, series: Iterable[Series], revisions: Mapping[str, str]) -> _ByScraper:
+        found: dict[tuple[str, str], dict[Scraper, dict[str, list[Series]]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(list))
+        )
         for one in series:
             value = one.labels.get(self._label, "")
-            if value not in revisions:
+            if value not in revisions or not one.samples:
                 continue
-            process = value if self._query.revision_by == "pod" else one.labels.get("instance", "")
-            values = seen[revisions[value], process][tuple(one.labels.get(label, "") for label in _SCRAPER)]
-            for at, count in one.samples:
-                values[at] = values.get(at, 0.0) + count
-        return seen
+            # A pod may have several processes, each behind a port of its own.
+            instance = one.labels.get("instance", "")
+            pod = value if self._query.revision_by == "pod" else instance
+            found[revisions[value], pod][tuple(one.labels.get(label, "") for label in _SCRAPER)][instance].append(one)
+        return found
+
+    def _oldest(self) -> float:
+        """Return the moment before which samples are not fresh."""
+        return self._clock() - _STALE * self.interval
 
     def _totals(self, revisions: Iterable[str]) -> dict[str, PodCounters]:
         found: dict[str, PodCounters] = {}
-        oldest = self._clock() - _STALE * self.interval
         for revision in dict.fromkeys(revisions):
-            parts = [process for (whose, _), process in self._processes.items() if whose == revision]
-            fresh = [part.at for part in parts if part.at >= oldest]
+            parts = [pod for (whose, _), pod in self._pods.items() if whose == revision]
+            fresh = [part.at for part in parts if part.at >= self._oldest()]
             if parts and not fresh:
                 raise MetricsError(
                     Trouble.STALE,
@@ -135,45 +121,3 @@ class QueryReader:
                 counted = (round(sum(part.trials for part in parts)), round(sum(part.events for part in parts)))
                 found[revision] = PodCounters(*counted, at=min(fresh))
         return found
-
-
-class Process:
-    """What one process counted since it was seen first, over its restarts."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-        """When it was scraped last."""
-        self.trials = self.events = 0.0
-        self._last: tuple[float, float] | None = None
-
-    def take(self, at: float, trials: float, events: float) -> None:
-        """Take in a scrape; one that is known already changes nothing. The first one is only a reference."""
-        if at <= self.at:
-            return
-        if self._last is not None:
-            self.trials += _since(self._last[0], trials)
-            self.events += _since(self._last[1], events)
-        self.at, self._last = at, (trials, events)
-
-
-def joined(trials: Mapping[float, float], events: Mapping[float, float], same: bool) -> Pages:
-    """Return moment -> (trials, events) at the moments of the trials, with the last events known by then.
-
-    With `same`, one scrape tells both, and no events mean that there were none yet; otherwise moments before the first
-    events are left out.
-    """
-    pages: Pages = {}
-    moments = sorted(events)
-    for at in sorted(trials):
-        place = bisect_right(moments, at)
-        if place or same:
-            pages[at] = trials[at], events[moments[place - 1]] if place else 0.0
-    return pages
-
-
-def _chosen(scrapers: Mapping[Scraper, Mapping[float, float]]) -> Scraper:
-    return min(scrapers, key=lambda scraper: (-len(scrapers[scraper]), scraper))
-
-
-def _since(last: float, now: float) -> float:
-    return now - last if now >= last else now
