@@ -160,6 +160,9 @@ class Reader:
             raise self.trouble
         return dict(self.counters)
 
+    def sought(self, namespace):
+        return f'visits_total{{namespace="{namespace}"}} with the name of a pod in the label pod'
+
 
 def metric(direction=Direction.LOWER, delay=0.0, tolerance=1.15):
     source = Reader()
@@ -228,6 +231,62 @@ async def test_a_source_that_is_away_holds():
     source.trouble = None
     await run(drive, source, 4, canary=(20, 2), stable=(200, 20))
     assert drive.evidence().problem == ""
+
+
+async def test_one_reading_that_fails_opens_no_gate():
+    made, source = metric()
+    drive = await started(made)
+    await run(drive, source, 40, canary=(20, 2), stable=(200, 20))
+    assert drive.evidence().usable
+    source.trouble = MetricsError(Trouble.SOURCE_DOWN, "Prometheus is away")
+    await run(drive, source, 4, canary=(20, 2), stable=(200, 20))
+    assert (drive.evidence().usable, drive.evidence().problem) == (False, "")
+    source.trouble = None
+    await run(drive, source, 4, canary=(20, 2), stable=(200, 20))
+    assert drive.evidence().usable
+
+
+async def test_a_metric_without_any_series_is_told():
+    made, source = metric()
+    source.counters = {}
+    drive = await started(made)
+    await drive.tick(25, canary={"fine": 5}, stable={"fine": 45})
+    assert drive.evidence().problem == ""
+    await drive.tick(15, canary={"fine": 5}, stable={"fine": 45})
+    evidence = drive.evidence()
+    assert evidence.problem == "NoSeries"
+    assert 'orders: Prometheus has no series visits_total{namespace="' in evidence.problem_message
+    assert "of either revision: have the platform team" in evidence.problem_message
+    source.counters = {"canary": PodCounters(5), "stable": PodCounters(50)}
+    await drive.tick(5, canary={"fine": 5}, stable={"fine": 45})
+    assert drive.evidence().problem == ""
+
+
+@pytest.mark.parametrize(("missing", "trials"), [("canary", 9), ("stable", 1)])
+async def test_a_revision_alone_without_series_is_told_when_that_is_no_chance(missing, trials):
+    made, source = metric()
+    other = "stable" if missing == "canary" else "canary"
+    source.counters = {other: PodCounters()}
+    drive = await started(made)
+    for _ in range(14):
+        source.add(other, trials, 0)
+        await drive.tick(4, canary={"fine": 5}, stable={"fine": 45})
+    # By its share of 10 % the canary should have had 13 trials, or the stable 126.
+    assert drive.evidence().problem == ("" if missing == "canary" else "NoSeries")
+    for _ in range(14):
+        source.add(other, trials, 0)
+        await drive.tick(4, canary={"fine": 5}, stable={"fine": 45})
+    assert drive.evidence().problem == "NoSeries"
+    assert f"of revision {missing}: have" in drive.evidence().problem_message
+
+
+def test_what_is_sought_is_said_with_metric_labels_and_namespace():
+    asked = {**POD, "trials": {"metric": "visits_total", "labels": {"shop": 'a"b'}}}
+    assert reader(Api(), asked).sought("shop") == (
+        'visits_total{namespace="shop",shop="a\\"b"} with the name of a pod in the label pod'
+    )
+    long = {**asked, "trials": {"metric": "visits_total", "labels": {"shop": "x" * 1000}}}
+    assert len(reader(Api(), long).sought("shop")) < 300
 
 
 async def test_events_that_come_late_belong_to_the_weights_before():

@@ -12,6 +12,7 @@ from ekiben.analysis import Config, Kind, State, Verdict, verdict
 from ekiben.api.rollout import Direction, NamedMetric
 from ekiben.api.status import MetricEvidence
 
+from .absence import Absence
 from .comparison import Comparison
 from .counters import MetricsError, PodCounters
 from .query_reader import QueryReader
@@ -20,6 +21,7 @@ from .source import ScrapeTarget, outcome
 ALPHA_SHARE = 0.3
 _INTERVALS = 4
 _STALE_READINGS = 3
+_PATIENCE_SECONDS = 30.0
 
 
 def split(config: Config, metrics: Sequence[NamedMetric]) -> tuple[Config, dict[str, Config]]:
@@ -103,6 +105,9 @@ class BusinessMetric:
         self._canary, self._stable = canary, stable
         # Trials are not requests: how many there are in each arm says nothing about the route.
         self._comparison = Comparison(config, self.tick_length, randomised=False, rejected=False)
+        self._absence = Absence(canary, stable, max(_STALE_READINGS * self.tick_length, _PATIENCE_SECONDS))
+        self._namespace = ""
+        self._read_at = 0.0
         self._due = 0.0
         self._share = 0.0
         self._failures: list[str] = []
@@ -111,6 +116,11 @@ class BusinessMetric:
     def state(self) -> State | None:
         """What is to be kept; None before the canary had any share."""
         return self._comparison.state
+
+    @property
+    def usable(self) -> bool:
+        """Whether the last reading succeeded: between two of them an outage is not seen otherwise."""
+        return self._share == 0 or not self._failures
 
     def restore(self, state: State) -> None:
         """Go on with what `state` was before."""
@@ -123,6 +133,7 @@ class BusinessMetric:
     def change(self, share: float, now: float) -> None:
         """Begin anew at another share of the requests (0 to 1); what came before may still bring events."""
         self._share = share
+        self._absence.change(share)
         self._comparison.change(share, now, max(2 * self.tick_length, self._delay), None)
 
     async def tick(self, targets: Sequence[ScrapeTarget], now: float, timeout: float) -> None:  # noqa: ASYNC109
@@ -130,10 +141,11 @@ class BusinessMetric:
         if now < self._due or not targets:
             return
         self._due = now + self.tick_length
+        self._namespace = targets[0].namespace
         pods: dict[str, list[str]] = {self._canary: [], self._stable: []}
         for target in targets:
             pods.setdefault(target.revision, []).append(target.name)
-        answer = await outcome(self._reader.read(targets[0].namespace, pods), timeout, "Prometheus")
+        answer = await outcome(self._reader.read(self._namespace, pods), timeout, "Prometheus")
         self.observe(answer, now)
 
     def observe(self, answer: Mapping[str, PodCounters] | MetricsError, now: float) -> None:
@@ -144,6 +156,8 @@ class BusinessMetric:
         self._failures.clear()
         arms = [ScrapeTarget(revision, revision, "", "", 0, revision) for revision in answer]
         reading = self._comparison.read(arms, answer, now)
+        self._read_at = now
+        self._absence.observe({revision: reading.counted.requests({revision}) for revision in answer}, now)
         # Of what is better the more there is, the stable one having more is what convicts: the arms change places.
         first, second = (self._stable, self._canary) if self._higher else (self._canary, self._stable)
         self._comparison.count(reading, {first} & set(answer), {second} & set(answer), pooled=True)
@@ -153,11 +167,21 @@ class BusinessMetric:
         problem = ("", "")
         if self._share > 0 and len(self._failures) >= _STALE_READINGS:
             problem = "SourceDown", f"{self.name}: {self._failures[-1]}"
+        elif absent := self._absence.of(self._read_at):
+            problem = "NoSeries", self._without_series(absent)
         if self.state is None:
             return View("Unknown", f"{self.name}: the canary has had no share of the traffic yet", None, *problem)
         found = verdict(self.state)
         metric = self._metric(found)
         return View(found.kind, _sentence(metric), metric, *problem)
+
+    def _without_series(self, revisions: Sequence[str]) -> str:
+        whose = "either revision" if len(revisions) > 1 else f"revision {revisions[0]}"
+        return (
+            f"{self.name}: Prometheus has no series {self._reader.sought(self._namespace)} of {whose}: have the "
+            "platform team compare the metric and the labels of the query's definition with what the pods export, or "
+            "begin anew without this metric; where no trial has come yet, the first one ends this"
+        )
 
     def _metric(self, found: Verdict) -> MetricEvidence:
         one = found.metrics[0].model_copy(update={"name": self.name})

@@ -173,7 +173,7 @@ class Collector:
             verdict=found.kind,
             message="; ".join(filter(None, (found.because, note, quality.needs(found.needs)))),
             metrics=found.metrics,
-            usable=self._requests.usable,
+            usable=self._requests.usable and all(metric.usable for metric in self._metrics),
             canary_requests=self._seen,
             problem=problem.reason,
             problem_message=problem.message,

@@ -12,12 +12,13 @@ from .counters import MetricsError, PodCounters, Trouble
 from .processes import Pod, Scraper
 from .prometheus import Names
 from .prometheus_api import PrometheusApi, Series
-from .promql import Matcher, one_of, raw
+from .promql import Matcher, one_of, quoted, raw
 from .queries import Counter, Query
 
 _WINDOW = 10
 """Intervals that are looked back."""
 _STALE = 3
+_SHOWN = 200
 # What the same process may be known by more than once: a second job, the second of a pair of servers.
 _SCRAPER = ("job", "prometheus", "prometheus_replica", "replica")
 _ByScraper = Mapping[tuple[str, str], Mapping[Scraper, Mapping[str, list[Series]]]]
@@ -74,6 +75,16 @@ class QueryReader:
         for key, scrapers in found.items():
             self._pods.setdefault(key, Pod()).take(scrapers, others.get(key, {}), self._oldest())
         return self._totals(revisions.values())
+
+    def sought(self, namespace: str) -> str:
+        """Return the series of the trials that are asked for, for people."""
+        labels = dict(self._query.trials.labels)
+        if self._namespace != "-":
+            labels = {self._namespace: namespace, **labels}
+        shown = ",".join(f"{label}={quoted(value)}" for label, value in labels.items())
+        kind = "the name of a pod" if self._query.revision_by == "pod" else "the revision's name"
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        return f"{self._query.trials.metric}{{{shown}}} with {kind} in the label {self._label}"
 
     def _values(self, pods: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Return value of the label -> revision."""
