@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from math import inf
+from math import isnan
 
 from ekiben.api.model import Runtime
 
@@ -83,7 +83,8 @@ class Dialect:
         outcome = _outcome(family, name, labels)
         if family.role is Role.BUCKETS:
             bound = _bound(name, labels) * family.unit
-            return Slot(entry, bound=bound) if outcome is Outcome.ANSWERED else None
+            # No answer takes less than no time; the next bucket has what stands in such a one.
+            return Slot(entry, bound=bound) if outcome is Outcome.ANSWERED and bound > 0 else None
         return Slot(entry, 1, int(outcome is Outcome.FAILED), int(outcome is Outcome.REJECTED))
 
 
@@ -138,7 +139,7 @@ def _bound(name: str, labels: Mapping[str, str]) -> float:
         bound = float(text)
     except ValueError as error:
         raise MetricsError(Trouble.MALFORMED, f"a bucket of {name} has the bound {text[:40]!r}") from error
-    if not 0 < bound <= inf:
+    if isnan(bound):
         raise MetricsError(Trouble.MALFORMED, f"a bucket of {name} has the bound {text[:40]!r}")
     return bound
 

@@ -20,6 +20,14 @@ from .tally import tally
 _LONGEST_KEPT = 1024
 _MOST_KEPT = 16384
 _LABEL = re.compile(rb'(?<![a-zA-Z0-9_])([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*(?:\\.[^"\\]*)*)"')
+# An exemplar has labels of its own. Without any, the last brace of a line is the series' own, and found sooner.
+_EXEMPLAR = b" # {"
+_LABELS = rb"\{.*\}"
+_LABELS_BEFORE_AN_EXEMPLAR = rb'\{[^"}\n]*+(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"[^"}\n]*+)*+\}'
+
+
+class _ExemplarError(Exception):
+    """A page has exemplars, or a label that looks like one."""
 
 
 class Reader:
@@ -28,7 +36,7 @@ class Reader:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         names = b"|".join(re.escape(name).encode() for name in dialect.families)
-        self._sample = re.compile(rb"^((?:" + names + rb")(?:\{.*\})?) (\S+)(?: -?\d+)?\r?$", re.MULTILINE)
+        self._plain, self._before_exemplars = _lines(names, _LABELS), _lines(names, _LABELS_BEFORE_AN_EXEMPLAR)
         self._slots: dict[bytes, Slot | None] = {}
 
     def samples(self, body: bytes) -> list[tuple[Slot, float]]:
@@ -37,25 +45,60 @@ class Reader:
         Raises:
             MetricsError: Malformed.
         """
-        slots, found = self._slots, []
         try:
-            for series, number in self._sample.findall(body):
-                slot = slots[series] if series in slots else self._learn(series)
-                if slot is not None:
-                    found.append((slot, float(number)))
-        except ValueError as error:
-            raise MetricsError(Trouble.MALFORMED, f"the value of a counter cannot be read: {error}") from error
+            return self._read(body, self._plain)
+        except _ExemplarError:
+            return self._read(body, self._before_exemplars)
+
+    def _read(self, body: bytes, lines: re.Pattern[bytes]) -> list[tuple[Slot, float]]:
+        slots, found = self._slots, []
+        for series, rest in lines.findall(body):
+            if series in slots:
+                slot = slots[series]
+            elif lines is self._plain and _EXEMPLAR in series:
+                raise _ExemplarError
+            else:
+                slot = self._learn(series)
+            if slot is None:
+                continue
+            try:
+                value = float(rest)
+            except ValueError:
+                value = _value(series, rest)
+            found.append((slot, value))
         return found
 
     def _learn(self, series: bytes) -> Slot | None:
         name, _, text = series.partition(b"{")
         labels = {key.decode(): value.decode(errors="replace") for key, value in _LABEL.findall(text)}
-        slot = self._dialect.slot(name.decode(), labels)
+        slot = self._dialect.slot(name.strip().decode(), labels)
         if len(series) <= _LONGEST_KEPT:  # a page may be 4 MiB of one label
             if len(self._slots) >= _MOST_KEPT:
                 self._slots.clear()
             self._slots[series] = slot
         return slot
+
+
+def _lines(names: bytes, labels: bytes) -> re.Pattern[bytes]:
+    """Return what finds (series, the rest of its line)."""
+    return re.compile(rb"^((?:" + names + rb")(?:[ \t]*" + labels + rb"|(?=[{ \t])))(.*)", re.MULTILINE)
+
+
+def _value(series: bytes, rest: bytes) -> float:
+    """Return the value, which may have a timestamp and an exemplar behind it.
+
+    Raises:
+        MetricsError: Malformed. A line that is left out would be a counter that fell, as at a restart.
+    """
+    value, *timestamp = rest.partition(b"#")[0].split() or (b"",)
+    try:
+        if len(timestamp) > 1:
+            raise ValueError("there is too much behind it")
+        number, *_ = (float(text) for text in (value, *timestamp))
+    except ValueError as error:
+        which = series[:100].decode(errors="replace")
+        raise MetricsError(Trouble.MALFORMED, f"the value of {which} cannot be read: {error}") from error
+    return number
 
 
 def parse(body: bytes, runtime: Runtime = Runtime.BENTOML, entry: str | None = None) -> PodCounters:

@@ -13,6 +13,8 @@ from .counters import MetricsError, PodCounters, Trouble
 from .dialects import Slot
 
 _MOST_BOUNDS = 64
+_MOST = 2.0**53
+"""Above it a float that rises by one stays the same."""
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]")
 
 
@@ -49,14 +51,15 @@ class _Sums:
 
     def counters(self, at: float | None) -> PodCounters:
         """Return the sums as whole numbers."""
+        bounds, hist = _buckets(self.upto)
         return PodCounters(
-            requests=round(self.requests),
-            errors=round(self.errors),
-            rejected=round(self.rejected),
-            hist=_buckets(self.upto),
-            bounds=tuple(sorted(bound for bound in self.upto if bound < inf)),
+            requests=_whole(self.requests),
+            errors=_whole(self.errors),
+            rejected=_whole(self.rejected),
+            hist=hist,
+            bounds=bounds,
             # A worker that was killed can leave the sum of the gauges below zero.
-            in_flight=max(0, round(self.in_flight)),
+            in_flight=max(0, _whole(self.in_flight)),
             in_flight_known=self.gauge or self.requests == 0,
             at=at,
         )
@@ -99,16 +102,26 @@ def _sums(samples: Iterable[tuple[Slot, float]]) -> dict[tuple[str, str], _Sums]
     return services
 
 
-def _buckets(upto: dict[float, float]) -> tuple[int, ...]:
+def _whole(value: float) -> int:
+    if not -_MOST <= value <= _MOST:
+        raise MetricsError(Trouble.MALFORMED, f"a counter of {value:g}, which cannot be")
+    return round(value)
+
+
+def _buckets(upto: dict[float, float]) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Return the finite bounds and the answers in each bucket, on at most 64 bounds, evenly chosen."""
     if not upto:
-        return ()
-    if inf not in upto or len(upto) > _MOST_BOUNDS + 1:
-        raise MetricsError(Trouble.MALFORMED, f"a latency histogram of {len(upto)} buckets, which cannot be")
-    rising = [0, *(round(upto[bound]) for bound in sorted(upto))]
-    counts = tuple(high - low for low, high in pairwise(rising))
-    if min(counts) < 0:
+        return (), ()
+    if inf not in upto:
+        raise MetricsError(Trouble.MALFORMED, "a latency histogram without the bucket +Inf, which cannot be")
+    rising = [(bound, _whole(upto[bound])) for bound in sorted(upto)]
+    if any(high < low for (_, low), (_, high) in pairwise(rising)):
         raise MetricsError(Trouble.MALFORMED, "the buckets of the latency histogram do not rise")
-    return counts
+    # By place, not by count: the next reading, and the other revision, have to have the same ones.
+    finite, kept = len(rising) - 1, min(len(rising) - 1, _MOST_BOUNDS)
+    chosen = [rising[(place + 1) * finite // kept - 1] for place in range(kept)] + [rising[-1]]
+    counts = (high - low for low, high in pairwise([0, *(count for _, count in chosen)]))
+    return tuple(bound for bound, _ in chosen[:-1]), tuple(counts)
 
 
 def _entry(services: dict[tuple[str, str], _Sums], entry: str | None) -> _Sums:
