@@ -38,6 +38,23 @@ def test_a_label_is_not_enough(world):
     ]
 
 
+def test_the_restarts_of_the_model_are_known(world):
+    world.apply()
+    resource = ModelDeployment.parse(world.resource)
+    again = pod("again")
+    again["status"]["containerStatuses"] = [
+        {"name": "sidecar", "restartCount": 7},
+        {"name": "model", "restartCount": 2},
+    ]
+    seen = Seen(
+        raw=world.resource,
+        resource=resource,
+        deployments={"r": {"metadata": {"name": "iris-r"}}},
+        pods={"r": [again, pod("new")]},
+    )
+    assert [target.restarts for target in targets(seen, ["r"])] == [2, 0]
+
+
 def test_a_replica_is_not_asked_while_it_warms_up(world):
     world.apply(model={"image": "x:1", "warmUp": {"path": "/predict", "body": "[]"}})
     resource = ModelDeployment.parse(world.resource)

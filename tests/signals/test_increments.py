@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ekiben.analysis import Counts
+from ekiben.signals.accumulate import Rising
 from ekiben.signals.counters import PodCounters
 from ekiben.signals.increments import Increment, common_bounds, counts_on, increment, increments, merge, rebucket
 
@@ -57,16 +59,25 @@ def test_a_restart_never_makes_more_than_there_was(ticks):
         assert counted == observable
 
 
-def test_a_visible_restart_counts_from_zero():
+@pytest.mark.parametrize(
+    "after",
+    [
+        PodCounters(8, 1, (7, 0, 0, 0), BOUNDS),
+        PodCounters(120, 0, (120, 0, 0, 0), BOUNDS),
+        PodCounters(120, 5, (89, 31, 0, 0), BOUNDS),
+        PodCounters(120, 5, (50, 5), (1.0,)),
+    ],
+)
+def test_what_falls_in_any_counter_is_only_a_reference(after):
     before = PodCounters(100, 5, (90, 5, 0, 0), BOUNDS)
-    after = PodCounters(8, 1, (7, 0, 0, 0), BOUNDS)
-    assert increment(before, after).counts == Counts(8, 1, (7, 0, 0, 0))
+    assert increment(before, after).counts == Counts()
 
 
-def test_a_restart_is_seen_in_any_counter():
-    before = PodCounters(100, 5, (90, 5, 0, 0), BOUNDS)
-    after = PodCounters(120, 0, (120, 0, 0, 0), BOUNDS)
-    assert increment(before, after).counts == Counts(120, 0, (120, 0, 0, 0))
+def test_who_adds_up_over_restarts_counts_from_zero():
+    rising = Rising()
+    for counters in (PodCounters(100, 5, (90, 5, 0, 0), BOUNDS), PodCounters(8, 1, (7, 0, 0, 0), BOUNDS)):
+        rising.add(counters)
+    assert rising.total == PodCounters(108, 6, (97, 5, 0, 0), BOUNDS)
 
 
 def test_a_new_pod_is_only_a_reference():

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ekiben.api.model import Model
+from ekiben.objects.container import CONTAINER
 from ekiben.objects.deployment import model_of
 from ekiben.objects.runtime import server_of
 from ekiben.signals.source import ScrapeTarget
@@ -74,4 +75,10 @@ def _target(pod: Json, revision: str, model: Model) -> ScrapeTarget:
         runtime=model.runtime,
         path=server.metrics_path,
         serving_port=server.port,
+        restarts=_restarts(pod),
     )
+
+
+def _restarts(pod: Json) -> int:
+    containers = (pod.get("status") or {}).get("containerStatuses") or ()
+    return sum(int(one.get("restartCount") or 0) for one in containers if one.get("name") == CONTAINER)

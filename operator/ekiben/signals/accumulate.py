@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .counters import PodCounters
-from .increments import increment
+from .increments import fallen, increment
 
 
 class Rising:
-    """Counters as somebody tells them, added up over restarts of whoever counts."""
+    """Counters as somebody tells them, added up over restarts of whoever counts: a fall is one, and nothing else."""
 
     def __init__(self, *, whole: bool = True) -> None:
         """Prepare; with `whole` the first reading counts, otherwise it is only a reference."""
@@ -20,11 +20,13 @@ class Rising:
     def add(self, counters: PodCounters) -> None:
         """Take in the next reading."""
         if self._last is not None:
-            self.total = plus(self.total, _since(self._last, counters))
+            restarted = fallen(self._last, counters)
+            self.total = plus(self.total, since(PodCounters() if restarted else self._last, counters))
         elif self._whole:
             self.total = counters
         self._last = counters
-        self.total = replace(self.total, in_flight=counters.in_flight, at=counters.at)
+        itself = counters.in_flight_itself
+        self.total = replace(self.total, in_flight=counters.in_flight, in_flight_itself=itself, at=counters.at)
 
 
 def plus(first: PodCounters, second: PodCounters) -> PodCounters:
@@ -43,7 +45,8 @@ def plus(first: PodCounters, second: PodCounters) -> PodCounters:
     )
 
 
-def _since(last: PodCounters, now: PodCounters) -> PodCounters:
+def since(last: PodCounters, now: PodCounters) -> PodCounters:
+    """Return what was counted between two readings; nothing where counters fell."""
     more = increment(last, now)
     counts = more.counts
     return PodCounters(counts.n, counts.errors, counts.hist, more.bounds, rejected=counts.rejected)

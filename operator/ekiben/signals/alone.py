@@ -13,6 +13,7 @@ from ekiben.rollout.observation import Drain, Evidence
 from .counters import PodCounters
 from .objectives import Objectives
 from .references import References
+from .restarts import Countings
 from .source import ScrapeTarget, Source
 
 _READING_SHARE = 0.8
@@ -37,6 +38,7 @@ class Alone:
         self._source = source
         self._timeout = timeout
         self._references = References()
+        self._countings = Countings()
         self._targets: Sequence[ScrapeTarget] = ()
 
     def weight_acknowledged(self, weight: float, now: float) -> None:
@@ -56,6 +58,8 @@ class Alone:
         """Read the revision's pods at the same time and take in what they say."""
         self._targets = targets
         read = await self._source.read(targets, self.tick_length * _READING_SHARE)
+        if self._source.drains:
+            read = self._countings.take(targets, read, now)
         counters = {uid: answer for uid, answer in read.items() if isinstance(answer, PodCounters)}
         counted, since = self._references.take(targets, counters, now)
         self._objectives.count(counted, since, now)

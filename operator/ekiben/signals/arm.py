@@ -33,6 +33,8 @@ class Arm:
     troubles: tuple[MetricsError, ...] = ()
     unread: Mapping[str, tuple[float, MetricsError]] = field(default_factory=dict)
     """Pod uid -> since when it could not be read, and why."""
+    at_rest: Mapping[str, int] = field(default_factory=dict)
+    """Pod uid -> requests in flight, the reading itself among them, while there are no others: the fewest so far."""
     counters: Mapping[str, PodCounters] = field(default_factory=dict)
     """The last counters of the pods that answered the last reading."""
 
@@ -51,6 +53,9 @@ class Arm:
             for uid, answer in answers.items()
             if isinstance(answer, MetricsError)
         }
+        fewest = {uid: one.in_flight for uid, one in self.counters.items() if one.in_flight_itself}
+        before = {uid: count for uid, count in self.at_rest.items() if uid in mine}
+        self.at_rest = before | {uid: min(count, before.get(uid, count)) for uid, count in fewest.items()}
         if not self.counters:
             self.missed += 1
             return
@@ -59,10 +64,14 @@ class Arm:
         self.requests += completed
         if completed:
             self.last_completion = now
-        if completed or not any(counters.in_flight for counters in self.counters.values()):
+        if completed or not any(self._works(uid, counters) for uid, counters in self.counters.items()):
             self.waiting_since = None
         elif self.waiting_since is None:
             self.waiting_since = now
+
+    def _works(self, uid: str, counters: PodCounters) -> bool:
+        """Whether a pod works on a request other than the reading itself."""
+        return counters.in_flight > (self.at_rest[uid] if counters.in_flight_itself else 0)
 
     @property
     def stale(self) -> bool:
@@ -73,6 +82,11 @@ class Arm:
     def source_down(self) -> bool:
         """Whether that was not the pods' fault: what is asked about them does not answer itself."""
         return self.stale and any(one.trouble is Trouble.SOURCE_DOWN for one in self.troubles)
+
+    @property
+    def several(self) -> bool:
+        """Whether pods do answer, but several processes of one do, each with counters of its own."""
+        return any(one.trouble is Trouble.SEVERAL for one in self.troubles)
 
     @property
     def not_routed(self) -> bool:

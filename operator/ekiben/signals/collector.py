@@ -23,6 +23,7 @@ from .comparison import Comparison
 from .counters import PodCounters
 from .drains import Drains
 from .objectives import Objectives
+from .restarts import Countings
 from .source import Readings, ScrapeTarget, Source
 
 _READING_SHARE = 0.8
@@ -97,6 +98,7 @@ class Collector:
         self._canary = Arm(canary) if canary is not None else None
         self._pair = {stable, canary}
         self._drains = Drains()
+        self._countings = Countings()
         self._randomised = randomised
         self._weighed = randomised and weighed
         self._requests = Comparison(config, tick, randomised=self._weighed)
@@ -141,6 +143,8 @@ class Collector:
 
     def observe(self, targets: Sequence[ScrapeTarget], read: Readings, now: float) -> None:
         """Take in a reading that began at `now`."""
+        if self._source.drains:
+            read = self._countings.take(targets, read, now)
         counters = {uid: answer for uid, answer in read.items() if isinstance(answer, PodCounters)}
         reading = self._requests.read(targets, counters, now)
         counted = reading.counted

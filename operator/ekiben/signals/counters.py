@@ -15,6 +15,8 @@ class Trouble(StrEnum):
     """The address is not one that is asked, or the answer is a redirect or an error."""
     TOO_LARGE = "TooLarge"
     MALFORMED = "Malformed"
+    SEVERAL = "SeveralProcesses"
+    """Several processes answer for the pod, each with counters of its own, or it is open whether they do."""
     AMBIGUOUS = "Ambiguous"
     """Several services, and none is known to be the one that callers reach."""
     STALE = "Stale"
@@ -50,7 +52,11 @@ class PodCounters:
     """Requests being worked on."""
     in_flight_known: bool = True
     """False where the pod has answered requests and exports no gauge of those being worked on."""
+    in_flight_itself: bool = False
+    """The reading itself may be one of those being worked on: the gauge does not tell paths apart."""
     rejected: int = 0
     """Answers of the 4xx class, but 429."""
     at: float | None = None
     """When the pod counted so, seconds since the epoch; None where that is when it was read."""
+    started: float | None = None
+    """When the process that counted so started, by its own clock; None where it does not say."""

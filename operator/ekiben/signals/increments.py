@@ -29,9 +29,12 @@ class Increment:
 
 
 def increment(before: PodCounters, now: PodCounters) -> Increment:
-    """Return what a pod counted since its reference. A counter that fell began again at zero."""
-    if _restarted(before, now):
-        before = PodCounters()
+    """Return what a pod counted since its reference.
+
+    Counters that fell are only a new reference: who knows that they began again at zero adds them up.
+    """
+    if fallen(before, now):
+        return Increment(Counts(pending=now.in_flight - before.in_flight))
     if before.hist and before.bounds == now.bounds:
         hist = tuple(b - a for a, b in zip(before.hist, now.hist, strict=True))
     else:
@@ -85,7 +88,8 @@ def _possible(counts: Counts) -> Counts:
     return replace(counts, errors=errors, rejected=min(counts.rejected, counts.n - errors))
 
 
-def _restarted(before: PodCounters, now: PodCounters) -> bool:
+def fallen(before: PodCounters, now: PodCounters) -> bool:
+    """Whether any counter is lower than before."""
     falls = now.requests < before.requests or now.errors < before.errors or now.rejected < before.rejected
     same = before.bounds == now.bounds
     lower = same and any(b < a for a, b in zip(before.hist, now.hist, strict=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from .counters import MetricsError, PodCounters, Trouble
 from .dialects import has_histogram
 from .http import Asker
 from .page import parse
+from .restarts import started
 from .scrape import MAX_BODY
 from .source import Readings, ScrapeTarget, each
 
@@ -68,7 +70,7 @@ class ProxySource:
             proxy=configuration.proxy or None,
             proxy_headers=configuration.proxy_headers or None,
         )
-        return parse(body, target.runtime)
+        return replace(parse(body, target.runtime), started=started(body))
 
 
 def proxy_path(target: ScrapeTarget) -> str:

@@ -52,7 +52,8 @@ def problem(canary: Arm, stable: Arm, traffic: Traffic, tick: float, now: float)
     for arm in (canary, stable):
         if arm.stale and arm.not_routed:
             return Problem("NotRouted", arm.reasons)
-    if canary.stale and stable.stale and canary.pods and stable.pods:
+    several = canary.several or stable.several
+    if canary.stale and stable.stale and canary.pods and stable.pods and not several:
         down = canary.source_down or stable.source_down
         who = "" if down else "no pod of either revision can be read, so that the way to them is broken: "
         return Problem("SourceDown", who + (stable.reasons or canary.reasons))

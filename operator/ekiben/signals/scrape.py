@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Self
 
@@ -14,6 +15,7 @@ from .counters import MetricsError, PodCounters, Trouble
 from .dialects import has_histogram
 from .http import Asker
 from .page import parse
+from .restarts import started
 from .source import Readings, ScrapeTarget, each
 
 MAX_BODY = 4 * 1024 * 1024
@@ -58,7 +60,8 @@ class DirectSource:
 
     async def _read(self, target: ScrapeTarget) -> PodCounters:
         url = address(target, loopback=self._loopback)
-        return parse(await self._http.ask("GET", url, f"pod {target.name}"), target.runtime)
+        body = await self._http.ask("GET", url, f"pod {target.name}")
+        return replace(parse(body, target.runtime), started=started(body))
 
 
 def address(target: ScrapeTarget, *, loopback: bool = False) -> URL:

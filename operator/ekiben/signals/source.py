@@ -33,6 +33,8 @@ class ScrapeTarget:
     path: str = "/metrics"
     serving_port: int = 0
     """Port that requests come to; 0 where it is the metrics' own."""
+    restarts: int = 0
+    """How often the container that counts was restarted, as far as that is known."""
 
 
 class Source(Protocol):
@@ -44,7 +46,7 @@ class Source(Protocol):
 
     @property
     def drains(self) -> bool:
-        """Whether a reading shows every request that a pod works on, whoever sent it."""
+        """Whether a reading is the pod's own page: raw counters, and every request that it works on."""
 
     @property
     def pooled(self) -> bool:
@@ -91,3 +93,5 @@ async def outcome(
         return MetricsError(late, f"{whose} did not answer within {timeout:g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return MetricsError(unreachable, f"{whose} cannot be reached: {error}")
+    except ArithmeticError as error:
+        return MetricsError(Trouble.MALFORMED, f"{whose} says what cannot be counted: {error}")
