@@ -100,6 +100,79 @@ def test_a_recreation_that_fails_brings_the_former_revision_back() -> None:
     assert one.condition("RolledBack") == ("True", "Crashed")
 
 
+def _barred(**rollout: Any) -> World:
+    """v2 failed, v1 does not come back, and v2 would work again."""
+    one = _with("recreate", progressDeadline="30s", **rollout)
+    one.apply(f"{_V}2")
+    while "v2" not in one.deployed or not one.deployed["v2"].wanted:
+        one.run(1)
+    one.deployed["v1"].startable = False
+    one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_at=one.now + 1)
+    one.run(20)
+    assert one.status.rollout is not None
+    assert one.status.rollout.state == "Restoring"
+    one.deployed["v2"].trouble, one.deployed["v2"].startable = None, True
+    return one
+
+
+def test_a_way_back_that_is_barred_is_told_and_goes_on_by_itself() -> None:
+    one = _barred()
+    assert one.condition("Paused")[0] == "False"
+    one.run(40)
+    assert one.condition("Paused") == ("True", "ProgressDeadlineExceeded")
+    assert one.condition("Progressing") == ("True", "ProgressDeadlineExceeded")
+    told = [event.message for event in one.events if event.reason == "ProgressDeadlineExceeded"]
+    assert len(told) == 1
+    assert "`ekiben retry iris` tries revision 2 again" in told[0]
+    one.deployed["v1"].startable = True
+    one.run(10)
+    assert one.weights == {"v1": 100}
+    assert one.status.rollout is None
+    assert one.condition("Paused")[0] == "False"
+
+
+@pytest.mark.parametrize("way", ["retry", "undo", "spec"])
+def test_a_way_back_that_is_barred_is_left_for_the_revision_that_failed(way: str) -> None:
+    one = _barred()
+    if way == "undo":
+        assert one.ask("undo", "v2")[0] == "Refused"  # it never served: `retry` is what is meant
+        assert "`ekiben retry` rolls it out" in one.status.requests[-1].message
+    if way == "spec":
+        one.apply(f"{_V}1")
+        one.run(3)
+        one.apply(f"{_V}2")
+    else:
+        assert one.ask("retry", "v2")[0] == "Done"
+    one.run(30)
+    assert one.weights == {"v2": 100}
+    assert one.deployed["v2"].ready == 2
+    assert [entry.outcome for entry in one.status.history][-2:] == ["RolledBack", "Promoted"]
+
+
+def test_in_a_pause_a_way_back_goes_on() -> None:
+    one = _barred()
+    one.apply(rollout={**one.spec["rollout"], "paused": True})
+    outcome, message = one.ask("retry", "v2")
+    assert (outcome, "paused" in message) == ("Refused", True)
+
+
+def test_recreate_proves_nothing_without_pods() -> None:
+    one = _with("recreate")
+    one.apply(f"{_V}2", scaling={"replicas": 0})
+    one.run(20)
+    assert one.status.rollout is not None
+    assert one.status.rollout.state == "Replacing"
+    assert one.condition("Progressing") == ("True", "ScaledToZero")
+    one.apply(f"{_V}3")
+    one.run(20)
+    assert not any(entry.outcome == "Promoted" for entry in one.status.history if entry.revision != "v1")
+    one.apply(scaling={"replicas": 2})
+    one.run(20)
+    assert one.weights == {"v3": 100}
+    assert one.deployed["v3"].ready == 2
+    assert "v2" not in one.weights
+
+
 def test_testers_reach_the_canary_before_it_has_any_weight() -> None:
     steps = [{"weight": 0, "duration": "5s", "approval": True}, {"weight": 20, "duration": "5s"}]
     one = serving(rollout={"steps": steps, "testers": {"header": "X-Tester", "value": "yes"}})

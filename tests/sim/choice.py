@@ -38,7 +38,7 @@ IN: dict[str, dict[str, float]] = {
     "RollingBack": {"silence": 4, "lose_status": 4, "undo": 4},
     "Clearing": {"abort": 4, "new": 4, "back": 4, "undo": 4, "scale_child": 4},
     "Replacing": {"breaks": 8, "late": 5, "abort": 4, "new": 4, "back": 4, "undo": 4},
-    "Restoring": {"breaks_stable": 5, "new": 4, "back": 4, "undo": 4, "late_stable": 4},
+    "Restoring": {"breaks_stable": 5, "new": 4, "back": 4, "undo": 4, "late_stable": 4, "retry": 4},
 }
 _NAMED: dict[str, Turn] = {
     name: getattr(turns, name)

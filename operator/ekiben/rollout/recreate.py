@@ -6,11 +6,14 @@ gateway's 503.
 
 from __future__ import annotations
 
+from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import begin, capacity, conviction, draining, ending, history, times, waiting
+from . import begin, capacity, conviction, draining, ending, history, rest, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService, SetWeights
+
+_LATE = "ProgressDeadlineExceeded"
 
 
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
@@ -76,6 +79,12 @@ def _replace(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stabl
     if former is not None and former.existing > 0:
         draft.look_in(2)
         return
+    if rest.needed(draft):
+        # What never had a pod has not replaced anything, and would count as proven.
+        draft.hold("ScaledToZero", "spec.scaling.replicas is 0: the new revision starts when there are replicas again")
+        draft.act(*capacity.retire(draft.revision(canary.revision)))
+        draft.update_rollout(waiting_since=None)
+        return
     revision = draft.revision(canary.revision)
     # What serves nobody yet was measured by nobody: it begins with what the former revision had.
     least = _as_before(draft, running)
@@ -109,12 +118,38 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
     if revision is not None and (revision.wanted > 0 or revision.existing > 0):
         draft.look_in(2)
         return
-    # A third revision may be the cure for a stable one that does not come back.
-    if draft.ready(stable.revision) >= scaling.floor or draft.target.revision not in (canary.revision, stable.revision):
+    # A third revision may be the cure for a stable one that does not come back; so may this one, asked for anew.
+    cure = draft.target.revision not in (stable.revision, draft.status.rejected_revision)
+    if draft.ready(stable.revision) >= scaling.floor or cure:
         ending.rolled_back(draft)
         return
     least = _as_before(draft, running) if running is not None else scaling.floor
     draft.act(*capacity.hold(draft, stable.revision, least))
+    _await_restored(draft, canary, stable)
+
+
+def _await_restored(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
+    """Say once the progress deadline has passed that the way back is barred as well: only a person can decide then."""
+    running, deadline = draft.status.rollout, draft.policy.progress_deadline
+    if running is None:
+        return
+    if running.waiting_since is None:
+        draft.update_rollout(waiting_since=times.text(draft.now))
+        draft.look_in(seconds(deadline))
+        return
+    left = seconds(deadline) - times.since(running.waiting_since, draft.now)
+    if left > 0:
+        draft.look_in(left)
+        return
+    said, name = waiting.why(draft.revision(stable.revision)), draft.observation.resource.metadata.name
+    draft.hold(
+        _LATE,
+        f"revision {stable.number}, which comes back, is not ready after {deadline}{said}; it goes on once its pods "
+        f"are ready. `ekiben retry {name}` tries revision {canary.number} again; another spec.model replaces both",
+    )
+    before = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
+    if before is None or before.reason != _LATE:
+        draft.tell(_LATE, draft.hold_message, warning=True)
 
 
 def _as_before(draft: Draft, running: RolloutStatus) -> int:

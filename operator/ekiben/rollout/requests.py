@@ -75,7 +75,8 @@ def _running(draft: Draft, request: Request) -> tuple[RolloutStatus, RevisionSta
     if running.state == "First":
         raise Refused("the first revision is starting: there is none to compare it with or to go back to")
     if running.state in _ENDING:
-        raise Refused(f"revision {canary.number} is being rolled back already ({running.reason})")
+        again = ": `ekiben retry` tries it again" if running.state == "Restoring" else ""
+        raise Refused(f"revision {canary.number} is being rolled back already ({running.reason}){again}")
     return running, canary
 
 
@@ -172,7 +173,10 @@ def _abort(draft: Draft, request: Request) -> str:
 
 def _retry(draft: Draft, request: Request) -> str:
     rejected = draft.status.rejected_revision
-    if draft.status.rollout is not None:
+    running = draft.status.rollout
+    if running is not None and running.state == "RollingBack":
+        raise Refused("what is running is being rolled back: ask again when that has ended")
+    if running is not None and running.state != "Restoring":
         raise Refused("a rollout is running: wait for its end, or abort it")
     asked, pinned = draft.observation.target.revision, draft.status.pinned
     left = pinned is not None and pinned.revision != asked
@@ -180,6 +184,8 @@ def _retry(draft: Draft, request: Request) -> str:
         raise Refused("the revision that spec.model asks for was not rolled back: there is nothing to retry")
     if request.revision != asked:
         raise Refused(f"it is meant for revision {request.revision}, and {asked} is what spec.model asks for")
+    if running is not None:
+        _unpaused(draft)  # the way back would end, and nothing begin
     draft.update(rejected_revision=None, pinned=None, verdict=None)
     return "it is tried again from the first step"
 
