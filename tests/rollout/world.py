@@ -14,6 +14,7 @@ from ekiben.api.rollout import Rollout
 from ekiben.api.status import MetricEvidence, Status
 from ekiben.rollout import plan as p
 from ekiben.rollout import times
+from ekiben.rollout.asleep import known
 from ekiben.rollout.capacity import Owner
 from ekiben.rollout.decide import decide
 from ekiben.rollout.observation import (
@@ -92,6 +93,8 @@ class World:
     counted_since: float | None = None
     events: list[p.Event] = field(default_factory=list)
     writes: int = 0
+    seen: Observation | None = None
+    """What was looked at last."""
     last_plan: p.Plan | None = None
     seen_ready: dict[str, int] = field(default_factory=dict)
     """Ready replicas of each revision when it was looked at last: what a plan does changes them while it is done."""
@@ -197,7 +200,8 @@ class World:
         )
 
     def reconcile(self) -> p.Plan:
-        plan = decide(self.observe(), self.now)
+        self.seen = self.observe()
+        plan = decide(self.seen, self.now)
         assert plan == decide(self.observe(), self.now), "the same observation gave another plan"
         self.last_plan = plan
         self._check_timers(plan)
@@ -274,6 +278,16 @@ class World:
             seen = self.acknowledged[0] if self.acknowledged else {}
             assert isinstance(seen, dict)
             assert not seen.get(name), f"{name} still has acknowledged weight"
+            self._check_former(name)
+
+    def _check_former(self, name: str) -> None:
+        """Invariant 5: a bake's way back is not ended while it alone has ready pods."""
+        if self.seen is None or known(self.seen).sleep == "asleep":
+            return
+        former, stable = self.seen.resource.status.former, self.seen.resource.status.stable
+        if former is not None and stable is not None and former.revision == name:
+            alone = self.seen_ready.get(name, 0) > 0 and self.seen_ready.get(stable.revision, 0) == 0
+            assert not alone, f"{name}, which served before, alone has ready pods, and is ended"
 
     def _check_way_back(self, stable: str, new: dict[str, int]) -> None:
         canary = self.status.canary

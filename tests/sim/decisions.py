@@ -74,7 +74,7 @@ class World(plain.World):
 
     def reconcile(self) -> Plan:
         """Look once, and do what was decided as far as it goes."""
-        seen = self.observe()
+        seen = self.seen = self.observe()
         plan = decide(seen, self.now)
         self.looked += 1
         found = self.looks.looked(seen, self.now, plan, dry=bool(self.problem) or not self.traffic)

@@ -15,6 +15,7 @@ from ekiben.api.base import seconds
 from ekiben.api.status import RolloutStatus, Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
+from ekiben.rollout.asleep import known
 from ekiben.rollout.observation import Evidence, Observation
 from ekiben.rollout.plan import Plan
 from ekiben.rollout.times import moment
@@ -147,6 +148,8 @@ class Invariants:
                 self._violated(1, f"{name} is scaled to 0 while the Service {self._world.name} selects it")
             if self._world.server.peek(kinds.AUTOSCALER, self._world.namespace, name) is not None:
                 self._violated(2, f"{name} is scaled to 0 before its autoscaler has gone")
+            if self._alone(told, name):
+                self._violated(5, f"{name}, which served before, alone has ready pods, and is scaled to 0")
         elif floor > 0 and replicas < needed(weight, floor):
             self._violated(1, f"{name} is scaled to {replicas} with a weight of {weight} and a floor of {floor}")
 
@@ -156,6 +159,15 @@ class Invariants:
         part = {f"{self._world.name}-{one.revision}" for one in (status.stable, status.canary) if one is not None}
         had_requests = status.rollout is not None and status.rollout.traffic_since is not None
         return had_requests and name in part and not self._world.by_replicas and self._has_pods(name)
+
+    def _alone(self, told: Told, name: str) -> bool:
+        """Whether a bake's former revision is the only one of both that a look saw ready pods of."""
+        status, seen = told.seen.resource.status, told.seen.revisions
+        former, stable = status.former, status.stable
+        if former is None or stable is None or name != f"{self._world.name}-{former.revision}":
+            return False
+        up = {one for one in (former.revision, stable.revision) if one in seen and seen[one].ready > 0}
+        return up == {former.revision} and known(told.seen).sleep != "asleep"
 
     def _has_pods(self, name: str) -> bool:
         pods = self._world.server.all(kinds.POD)

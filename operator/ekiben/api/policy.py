@@ -11,7 +11,7 @@ from .base import Resource
 from .modeldeployment import Metadata, Spec
 from .rollout import Rollout
 from .rules import Rule
-from .status import RolloutStatus
+from .status import RolloutStatus, Status
 
 POLICY_KIND = "RolloutPolicy"
 POLICY_PLURAL = "rolloutpolicies"
@@ -92,13 +92,26 @@ def applied(spec: Spec, shared: Rollout) -> Rollout:
 
 def in_force(running: RolloutStatus | None, spec: Rollout) -> Rollout:
     """Return the policy of the running rollout as it was written down when that began; `spec` where none runs."""
-    if running is None or not running.policy:
-        return spec
+    return last_known(running.policy, spec) if running is not None else spec
+
+
+def at_rest(status: Status, now: Rollout, problem: str) -> Rollout:
+    """Return what counts while no rollout runs: `now`, or what the last rollout had while there is a problem with it.
+
+    A RolloutPolicy that is gone must not be replaced by defaults in a bake, or on a way back.
+    """
+    return last_known(status.last_policy, now) if problem else now
+
+
+def last_known(written: dict[str, Any], otherwise: Rollout) -> Rollout:
+    """Return a policy as it was written into the status, or another one where that is empty or cannot be read."""
+    if not written:
+        return otherwise
     try:
-        return Rollout.model_validate(running.policy)
+        return Rollout.model_validate(written)
     except ValidationError:
         # Written by a newer operator, before a downgrade in mid-rollout.
-        return spec
+        return otherwise
 
 
 def _written(rollout: Rollout) -> dict[str, Any]:

@@ -145,10 +145,18 @@ class RolloutStatus(StatusBlock):
     traffic_since: Time | None = None
     """When the canary was first given weight."""
     judged_since: Time | None = None
-    """Since when the analysis deadline counts. Not set while somebody holds the rollout (a pause, an approval that is
-    awaited), or the stable revision is down."""
+    """Since when the analysis deadline counts, later by the time in which the evidence could not be used. Not set while
+    somebody holds the rollout (a pause, an approval that is awaited), or the stable revision is down."""
+    judged_at: Time | None = None
+    """When the analysis deadline was last known to count, to the minute: after a gap it begins anew."""
+    unusable: Annotated[str, Field(max_length=64)] = ""
+    """Why the evidence could not be used when it was last looked at; empty where it could."""
+    unusable_since: Time | None = None
+    """Since when that is so."""
     step_since: Time | None = None
-    """When the gateway acknowledged this step's weight."""
+    """When the gateway acknowledged this step's weight, later by the time in which the canary had too few pods."""
+    short_since: Time | None = None
+    """Since when the canary has had fewer ready pods than its step, preview or shadow needs: that time stands still."""
     waiting_since: Time | None = None
     """Since when the canary waits for pods; the progress deadline counts from here."""
     drain_since: Time | None = None
@@ -285,7 +293,10 @@ class Status(StatusBlock):
     former: RevisionStatus | None = None
     """The revision that served before, while it is still scaled up."""
     former_until: Time | None = None
-    """When the former revision is scaled down."""
+    """When the former revision is scaled down, unless it alone has a ready replica then. A freeze moves it."""
+    last_policy: dict[str, Any] = Field(default={}, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    """spec.rollout over its RolloutPolicy, as the last rollout had it: its bake goes back by it, and it stands in where
+    the RolloutPolicy cannot be used."""
     scaling: ScalingStatus | None = None
     """How replicas follow the load, revision by revision."""
     replicas: int = 0

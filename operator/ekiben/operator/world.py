@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
-from ekiben.api.policy import in_force
+from ekiben.api.policy import at_rest, in_force
 from ekiben.api.rollout import Rollout
 from ekiben.rollout.observation import Feature
 
@@ -61,11 +61,18 @@ class World:
     """Why that policy cannot be used."""
     frozen: str = ""
     """Why nothing may move."""
+    unusable: str = ""
+    """Why the spec cannot be carried out as it is. `resource` then says what is there, and not what was asked for."""
+    withheld: bool = False
+    """Unusable, and nothing is there: no route may be made of it."""
+    waits: tuple[str, ...] = ()
+    """What of the spec `resource` does not say, such as spec.traffic, since nothing may move."""
 
     @property
     def policy(self) -> Rollout:
         """The policy of the running rollout, or else of the next one."""
-        return in_force(self.resource.status.rollout, self.rollout or self.resource.spec.rollout)
+        status, now = self.resource.status, self.rollout or self.resource.spec.rollout
+        return in_force(status.rollout, at_rest(status, now, self.policy_problem))
 
     @property
     def name(self) -> str:

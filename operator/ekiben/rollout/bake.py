@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from ekiben.api.base import seconds
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus
 
 from . import begin, capacity, conviction, pins, times
+from . import former as kept
 from .draft import Draft
 
 
 def judge(draft: Draft) -> None:
-    """Go back to the former revision if the one that was just promoted fails."""
-    former, stable, until = draft.status.former, draft.status.stable, draft.status.former_until
-    if former is None or stable is None or until is None or draft.now >= times.moment(until):
+    """Go back to the former revision if the one that was just promoted fails.
+
+    Whether the bake's time is over makes no difference: where nobody looked, or nothing was allowed to move, while it
+    passed, this comes before the former revision's pods go.
+    """
+    kept.thaw(draft)
+    former, stable = draft.status.former, draft.status.stable
+    if former is None or stable is None:
         return
     if draft.revision(former.revision) is None:
         return
     up = draft.ready(former.revision) > 0
-    if not up and draft.spec_rollout.strategy is not Strategy.RECREATE:
+    if not up and draft.last_rollout.strategy is not Strategy.RECREATE:
         return
     found = _failed(draft, stable, former)
     if found is None:
@@ -42,8 +49,16 @@ def _failed(draft: Draft, stable: RevisionStatus, former: RevisionStatus) -> con
     evidence = draft.observation.evidence
     if evidence is not None and evidence.revision == stable.revision:
         found = conviction.by_objectives(evidence, stable.revision) or conviction.by_traffic(evidence)
-    known = draft.revision(stable.revision)
-    # Pods of a Deployment that somebody deleted are starting anew, which is not the revision's fault.
-    if found is None and known is not None and known.created <= since and capacity.down(draft, stable):
+    if found is None and capacity.down(draft, stable) and not _starts_anew(draft, stable, since):
         found = conviction.Conviction("Unavailable", "it has no ready replica")
     return found
+
+
+def _starts_anew(draft: Draft, stable: RevisionStatus, since: float) -> bool:
+    """Whether somebody deleted its Deployment: that is not the revision's fault, until its pods are late as well."""
+    known = draft.revision(stable.revision)
+    left = seconds(draft.policy.progress_deadline) - times.since(stable.down_since, draft.now)
+    if left <= 0 or (known is not None and known.created <= since):
+        return False
+    draft.look_in(left)
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.rollout import Strategy
 
-from . import features, proven, start
+from . import features, former, proven, start
 from .draft import Draft
 
 
@@ -17,8 +17,16 @@ def begin(draft: Draft) -> None:
     if draft.paused:
         draft.hold("Paused", f"{draft.paused}: the new revision waits")
         return
+    kept = draft.status.former
+    if kept is not None and kept.revision != target.revision and former.alone(draft):
+        # Beginning would end the former one's pods.
+        draft.hold("StableUnavailable", "the new revision waits: the stable one bakes, and has no ready replica now")
+        return
     if draft.observation.policy_problem and not back:
         draft.hold("PolicyUnusable", f"the new revision waits: {draft.observation.policy_problem}")
+        return
+    if draft.observation.unusable and not back:
+        draft.hold("Unusable", f"the new revision waits: {draft.observation.unusable}")
         return
     missing = "" if back else features.blocking(draft, draft.spec_rollout)
     if missing:
@@ -33,12 +41,13 @@ def open_(draft: Draft, *, direct: bool, reason: str = "", message: str = "") ->
     stable = draft.status.stable
     if stable is None:
         return
-    strategy = draft.spec_rollout.strategy
+    policy = former.policy(draft)
+    strategy = policy.strategy
     state = "Promoting" if direct else "Starting"
     if strategy is Strategy.RECREATE:
         state = "Clearing"
     serving = draft.revision(stable.revision)
-    start.open_rollout(draft, state, stable_floor=serving.wanted if serving else 0)
+    start.open_rollout(draft, state, policy, stable_floor=serving.wanted if serving else 0)
     canary = draft.status.canary
     if canary is None:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ekiben.api.policy import in_force
+from ekiben.api.policy import in_force, last_known
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import Phase, Status
 from ekiben.api.traffic import Provider
@@ -27,6 +27,7 @@ class Draft:
         self.hold_reason = ""
         self.hold_message = ""
         self._policy: tuple[dict[str, Any], Rollout] | None = None
+        self._last: tuple[dict[str, Any], Rollout] | None = None
 
     @property
     def target(self) -> Target:
@@ -38,8 +39,19 @@ class Draft:
 
     @property
     def spec_rollout(self) -> Rollout:
-        """spec.rollout as it is now, over its policy."""
+        """spec.rollout as it is now, over its policy; while that cannot be used, as the last rollout had it."""
+        if self.observation.policy_problem and self.status.last_policy:
+            return self.last_rollout
         return self.observation.rollout or self.observation.resource.spec.rollout
+
+    @property
+    def last_rollout(self) -> Rollout:
+        """spec.rollout over its policy, as the last rollout had it."""
+        written = self.status.last_policy
+        if self._last is None or self._last[0] is not written:
+            now = self.observation.rollout or self.observation.resource.spec.rollout
+            self._last = (written, last_known(written, now))
+        return self._last[1]
 
     @property
     def paused(self) -> str:

@@ -20,7 +20,7 @@ def run(draft: Draft) -> None:
             return
         _replace(draft)
     if draft.status.rollout is None:
-        start.open_rollout(draft, "First", stable_floor=0)
+        start.open_rollout(draft, "First", draft.spec_rollout, stable_floor=0)
         draft.tell("RevisionCreated", f"starting the first revision, {target.revision}, of {target.image}")
     floor = draft.observation.resource.spec.scaling.floor
     canary = draft.status.canary

@@ -27,7 +27,7 @@ def close(draft: Draft, outcome: str, revision: RevisionStatus, rollout: Rollout
         ended_at=times.text(draft.now),
     )
     entries = bounded([*draft.status.history, entry], draft.observation.revisions)
-    draft.update(history=entries, rollout=None, canary=None)
+    draft.update(history=entries, rollout=None, canary=None, last_policy=rollout.policy or draft.status.last_policy)
 
 
 def bounded(entries: Sequence[HistoryEntry], exist: Container[str]) -> list[HistoryEntry]:

@@ -40,9 +40,19 @@ def in_window(draft: Draft, revision: str) -> bool:
     """Return whether going to a revision is going back to one that was proven, within the rollback window.
 
     Only to an older one than what serves: a revision that was left for an older one may well have been left for cause.
+    The one that served until just now, and is still up, counts whatever the window: its bake is for that.
     """
     stable, known = draft.status.stable, draft.revision(revision)
     if stable is None or known is None or known.number >= stable.number:
         return False
-    others = [one for one in served(draft.status) if one != stable.revision]
+    former = draft.status.former
+    if former is not None and former.revision == revision:
+        return not unfit(draft.status, revision)
+    others = [one for one in served(draft.status) if one != stable.revision and not undone(draft.status, one)]
     return revision in others[: draft.spec_rollout.rollback_window]
+
+
+def undone(status: Status, revision: str) -> bool:
+    """Return whether a revision was left by `undo` since its promotion: only another `undo`, or steps, lead to it."""
+    ends = (entry.outcome for entry in reversed(status.history) if entry.revision == revision)
+    return next((end == "Undone" for end in ends if end in ("Undone", "Promoted")), False)

@@ -11,7 +11,7 @@ from . import times
 from .draft import Draft
 
 
-def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
+def open_rollout(draft: Draft, state: str, policy: Rollout, *, stable_floor: int) -> None:
     """Write a new rollout of the target into the status."""
     target = draft.target
     known = draft.revision(target.revision)
@@ -24,7 +24,7 @@ def open_rollout(draft: Draft, state: str, *, stable_floor: int) -> None:
         rollout=RolloutStatus(
             revision=target.revision,
             state=state,
-            policy=_snapshot(draft.spec_rollout),
+            policy=_snapshot(policy),
             started_at=now,
             waiting_since=now,
             stable_floor=stable_floor,

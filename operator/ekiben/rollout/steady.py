@@ -5,6 +5,7 @@ from __future__ import annotations
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import capacity, limits, proven, rest, room, routing, times
+from . import former as kept
 from .draft import Draft
 from .observation import Revision
 from .plan import DeleteRevision, EnsureRevision, EnsureStableService
@@ -129,6 +130,9 @@ def _end_bake(draft: Draft) -> None:
     left = times.moment(until) - draft.now if until else 0.0
     if left > 0 and draft.status.rollout is None and not rest.needed(draft):
         draft.look_in(left)
+        return
+    if kept.alone(draft):
+        draft.look_in(5)
         return
     # A rollout has its own way back; and without a Gateway a third revision with pods could not be told from it. At 0
     # replicas nothing is to run.
