@@ -111,11 +111,15 @@ class Counting:
         )
 
     def _count(self, more: PodCounters, now: PodCounters) -> None:
+        total = plus(self.total, more)
         self.total = replace(
-            plus(self.total, more),
-            in_flight=now.in_flight,
-            in_flight_known=now.in_flight_known,
-            at=now.at,
+            now,
+            requests=total.requests,
+            errors=total.errors,
+            rejected=total.rejected,
+            hist=total.hist,
+            bounds=total.bounds,
+            started=None,
         )
 
     def _back(self, last: PodCounters, now: PodCounters) -> bool:
