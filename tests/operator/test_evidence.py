@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ekiben.analysis import Config
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.operator.evidence import randomised
 from ekiben.operator.logs import ResourceLog
@@ -14,6 +15,8 @@ from ekiben.operator.queue import Key, WorkQueue
 from ekiben.operator.watcher import Watcher
 from ekiben.operator.world import World as Seen
 from ekiben.rollout.observation import Evidence
+from ekiben.signals.collector import Collector
+from ekiben.signals.counters import PodCounters
 
 KEY = Key("shop", "iris")
 CANARY, STABLE = "bbbbbbbb", "22222222"
@@ -190,3 +193,53 @@ async def test_a_defect_of_a_tick_does_not_end_the_watching(watched, caplog):
     collector.broken = False
     await ticks(collector, 2)
     assert len(collector.said) == 1
+
+
+class Breaking:
+    """A source with a pod that answers, until what it says cannot be taken in."""
+
+    interval, drains, pooled = 0.0, True, False
+    broken = False
+    reads = 0
+
+    def histograms(self, runtime):
+        return False
+
+    async def read(self, targets, timeout):  # noqa: ASYNC109
+        self.reads += 1
+        if self.broken:
+            raise OverflowError("cannot convert float infinity to integer")
+        return {target.uid: PodCounters(requests=self.reads) for target in targets}
+
+
+async def test_ticks_that_are_lost_are_readings_that_were_missed(caplog):
+    source, queue = Breaking(), WorkQueue()
+    collector = Collector(Config(), stable=STABLE, canary=CANARY, source=source, timeout=60.0, tick=0.001)
+    watcher = Watcher(collector, source, CANARY, STABLE, ResourceLog(logging.getLogger("x"), *KEY))
+    world = seen(20)
+    other = copy.deepcopy(world.pods[CANARY][0])
+    other["metadata"] |= {"name": "q", "uid": "q"}
+    other["metadata"]["ownerReferences"][0]["name"] = f"iris-{STABLE}-h"
+    world.pods[STABLE], world.deployments[STABLE] = [other], {"metadata": {"name": f"iris-{STABLE}"}}
+    watcher.follow(world, 1.0)
+    task = asyncio.create_task(watcher.run(queue, KEY))
+
+    async def until(met):
+        for _ in range(10_000):
+            if met():
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError(collector.evidence())
+
+    try:
+        await until(lambda: collector.drain(CANARY).known)
+        source.broken = True
+        await until(lambda: collector.evidence().problem == "SourceDown")
+        assert "cannot be taken in (OverflowError)" in collector.evidence().problem_message
+        assert not collector.drain(CANARY).known
+        assert "one tick of the evidence is lost" in caplog.text
+        source.broken = False
+        await until(lambda: collector.evidence().problem != "SourceDown")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -60,7 +60,7 @@ EXPECTED = {
     Runtime.TRITON: PodCounters(25, 3, in_flight=4),
     Runtime.TORCHSERVE: PodCounters(25, 3, rejected=2, in_flight_known=False),
     Runtime.TENSORFLOW_SERVING: PodCounters(25, 3, (15, 5), (0.01,), rejected=2, in_flight_known=False),
-    Runtime.HTTP: PodCounters(25, 3, (15, 5), (0.01,), 4, rejected=2),
+    Runtime.HTTP: PodCounters(25, 3, (15, 5), (0.01,), 4, rejected=2, in_flight_itself=True),
 }
 OTEL = """# TYPE http_server_request_duration_seconds histogram
 http_server_request_duration_seconds_count{http_route="/predict",http_response_status_code="200"} 20
@@ -82,6 +82,16 @@ def test_requests_failures_refusals_and_latencies_are_told_apart(runtime):
 
 def test_any_http_server_may_speak_as_opentelemetry_does():
     assert parse(OTEL.encode(), Runtime.HTTP) == EXPECTED[Runtime.HTTP]
+
+
+@pytest.mark.parametrize("gauge", ["http_requests_in_progress", "http_requests_inprogress"])
+def test_a_gauge_that_tells_paths_apart_leaves_the_reading_out(gauge):
+    page = f"""# TYPE {gauge} gauge
+{gauge}{{method="GET",path="/metrics"}} 1.0
+{gauge}{{method="POST",path="/predict"}} 3.0
+"""
+    assert parse(page.encode(), Runtime.HTTP) == PodCounters(in_flight=3)
+    assert parse(f"# TYPE {gauge} gauge\n{gauge} 1.0\n".encode(), Runtime.HTTP).in_flight_itself
 
 
 def test_every_runtime_has_a_dialect_and_every_dialect_counts_requests():

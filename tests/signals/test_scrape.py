@@ -10,7 +10,7 @@ from tests.signals.servers import Handler, serving
 from ekiben.signals.counters import MetricsError, PodCounters, Trouble
 from ekiben.signals.proxy import ProxySource, proxy_path
 from ekiben.signals.scrape import DirectSource, address
-from ekiben.signals.source import ScrapeTarget
+from ekiben.signals.source import ScrapeTarget, each
 
 BODY = b"""# TYPE bentoml_service_request_total counter
 bentoml_service_request_total{endpoint="/predict",http_response_code="200",runner_name="Iris",service_name="iris"} 7
@@ -111,6 +111,18 @@ async def test_garbage_and_silence_are_typed_errors():
     async with DirectSource(loopback=True) as source:
         got = await source.read([target(port)], 1)
     assert got["a"].trouble is Trouble.UNREACHABLE
+
+
+@pytest.mark.parametrize("error", [OverflowError("int too large"), ZeroDivisionError("division by zero")])
+async def test_what_cannot_be_counted_hurts_only_its_own_pod(error):
+    async def read(one: ScrapeTarget) -> PodCounters:
+        if one.uid == "bad":
+            raise error
+        return PodCounters(requests=7)
+
+    got = await each([target(1, "bad"), target(2, "good")], 1, read)
+    assert (got["bad"].trouble, got["good"].requests) == (Trouble.MALFORMED, 7)
+    assert str(error) in str(got["bad"])
 
 
 @pytest.mark.parametrize(

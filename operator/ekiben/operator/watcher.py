@@ -10,6 +10,7 @@ from ekiben.api.rollout import Shadow
 from ekiben.rollout.observation import Route
 from ekiben.signals.alone import Alone
 from ekiben.signals.collector import Collector
+from ekiben.signals.counters import MetricsError, Trouble
 from ekiben.signals.source import ScrapeTarget, Source
 
 from .logs import ResourceLog
@@ -65,8 +66,9 @@ class Watcher:
             started = time.monotonic()
             try:
                 await self._tick(time.time())
-            except Exception:  # a defect met by one rollout must not stop the others; its evidence stays unknown
+            except Exception as error:  # a defect met by one rollout must not stop the others
                 log.exception("A defect of ekiben: one tick of the evidence is lost")
+                self._lose(error, time.time())
             if self._news():
                 queue.add(key, urgent=True)
             await self._pause(max(0.0, started + self.collector.tick_length - time.monotonic()))
@@ -85,6 +87,20 @@ class Watcher:
             self._ticked = True
             if self._weight is not None:
                 self.collector.weight_acknowledged(self._weight, now)
+
+    def _lose(self, error: Exception, now: float) -> None:
+        """Take a tick that failed for a reading that nothing answered: what is not known is neither good nor quiet."""
+        if not isinstance(self.collector, Collector):
+            return
+        why = MetricsError(
+            Trouble.SOURCE_DOWN,
+            f"a defect of ekiben: what was read cannot be taken in ({type(error).__name__}); the operator's log has "
+            "more, and rollout.analysis.source may name another source",
+        )
+        try:
+            self.collector.observe(self._targets, dict.fromkeys((one.uid for one in self._targets), why), now)
+        except Exception:  # noqa: BLE001  the next tick may do better
+            self._log.exception("A defect of ekiben: nor can it be taken in that a tick is lost")
 
     def _news(self) -> bool:
         """Whether something changed that a decision may rest on."""

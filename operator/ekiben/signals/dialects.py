@@ -48,6 +48,8 @@ class Family:
     """What its requests came to, where no label holds a status."""
     unit: float = 1.0
     """Seconds that 1 means in a bucket's bound."""
+    itself: bool = False
+    """A gauge that counts the reading too, where no label holds the path."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Dialect:
             return None
         entry = (labels.get(self.bundle, ""), labels.get(self.service, ""))
         if family.role is Role.IN_FLIGHT:
-            return Slot(entry, in_flight=1)
+            return Slot(entry, in_flight=1, itself=family.itself and not _first(labels, self.paths))
         if family.role is Role.ERRORS:
             return Slot(entry, errors=1)
         if family.role is Role.REJECTED:
@@ -98,6 +100,8 @@ class Slot:
     errors: int = 0
     rejected: int = 0
     in_flight: int = 0
+    itself: bool = False
+    """The reading itself may be among those in flight."""
     bound: float | None = None
     """Upper bound of its bucket in seconds; may be infinite."""
 
@@ -222,8 +226,8 @@ DIALECTS: Mapping[Runtime, tuple[Dialect, ...]] = {
         Dialect(
             {
                 "http_requests_total": Family(Role.REQUESTS, _HTTP_STATUS),
-                "http_requests_in_progress": Family(Role.IN_FLIGHT),
-                "http_requests_inprogress": Family(Role.IN_FLIGHT),
+                "http_requests_in_progress": Family(Role.IN_FLIGHT, itself=True),
+                "http_requests_inprogress": Family(Role.IN_FLIGHT, itself=True),
                 "http_request_duration_seconds_bucket": Family(Role.BUCKETS, _HTTP_STATUS),
             },
             paths=_HTTP_PATH,
@@ -233,7 +237,7 @@ DIALECTS: Mapping[Runtime, tuple[Dialect, ...]] = {
         Dialect(
             {
                 "http_server_request_duration_seconds_count": Family(Role.REQUESTS, _HTTP_STATUS),
-                "http_server_active_requests": Family(Role.IN_FLIGHT),
+                "http_server_active_requests": Family(Role.IN_FLIGHT, itself=True),
                 "http_server_request_duration_seconds_bucket": Family(Role.BUCKETS, _HTTP_STATUS),
             },
             paths=_HTTP_PATH,

@@ -28,6 +28,7 @@ class _Sums:
     in_flight: float = 0
     gauge: bool = False
     """There is a series of the requests in flight."""
+    itself: bool = False
     upto: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     """Upper bound -> answers that took at most so long."""
 
@@ -36,6 +37,7 @@ class _Sums:
         if slot.in_flight:
             self.in_flight += value
             self.gauge = True
+            self.itself = self.itself or slot.itself
             return
         if value < 0:
             raise MetricsError(Trouble.MALFORMED, f"a counter is below zero: {value:g}")
@@ -61,6 +63,7 @@ class _Sums:
             # A worker that was killed can leave the sum of the gauges below zero.
             in_flight=max(0, _whole(self.in_flight)),
             in_flight_known=self.gauge or self.requests == 0,
+            in_flight_itself=self.itself,
             at=at,
         )
 
