@@ -92,6 +92,47 @@ def test_without_the_ledger_the_share_is_inferred_and_said(world):
     assert "does not remember the weights" in " ".join(result.output.split())
 
 
+def decided(second: int, decision: str, message: str = "", **more) -> dict:
+    at = f"1970-01-01T00:{second // 60:02}:{second % 60:02}Z"
+    return {"at": at, "revision": "bbbbbbbb", "number": 2, "decision": decision, "message": message, **more}
+
+
+@pytest.mark.parametrize(
+    ("message", "spec", "weight"),
+    [
+        ("revision 2 gets copies of 25 % of the requests", {}, 20),
+        ("", {"rollout": {"strategy": "shadow", "shadow": {"percent": 100}}}, 50),
+    ],
+)
+def test_the_copies_of_a_shadow_are_its_share(world, message, spec, weight):
+    shadow = [
+        decided(960, "ShadowStarted", message),
+        decided(1500, "Held", reason="AwaitingVerdict"),
+        decided(1800, "RequestDone"),
+        decided(2400, "Promoting"),
+        decided(2460, "Promoted", weight=100),
+    ]
+    world["seen"] = resource(spec, decisions=shadow)
+    world["recorded"] = recorded(errors=0.3)
+    data = json.loads(run("-o", "json").output)
+    begin = next(one for one in data["looks"] if one["weight"])
+    assert {one["weight"] for one in data["looks"]} == {0, weight, 100}
+    assert begin["at"] < "1970-01-01T00:18"
+    assert data["regressedAt"] is not None
+    assert data["notes"] == []
+    world["seen"] = resource(spec, decisions=[*shadow[:3], decided(2400, "RolledBack")])
+    data = json.loads(run("-o", "json").output)
+    assert data["looks"][-1]["weight"] == 0
+    assert data["regressedAt"] is not None
+
+
+def test_nothing_is_decided_with_all_requests(world):
+    world["seen"] = resource(decisions=[DECISION | {"weight": 100}], history=[HISTORY | {"outcome": "Promoted"}])
+    result = text(run())
+    assert "would have been rolled back" not in result
+    assert "with all requests, nothing compares it any more" in result
+
+
 def test_another_policy_may_be_tried(world, tmp_path):
     policy = tmp_path / "policy.yaml"
     policy.write_text("kind: RolloutPolicy\nspec: {rollout: {analysis: {errorTolerance: 100}}}\n")

@@ -55,6 +55,14 @@ def test_nothing_counts_before_there_was_weight():
     assert found[-1].evidence.verdict == "Regressed"
 
 
+def test_with_all_requests_nothing_is_judged():
+    # The stable revision still answers callers of its own, which are others than the canary's.
+    found = replayed(recorded(errors=0.2), [Weight(960.0, 0), Weight(1000.0, 100)])
+    assert {one.evidence.verdict for one in found} == {"Unknown"}
+    assert found[-1].weight == 100
+    assert found[-1].evidence.metrics[0].canary_events > 0
+
+
 def test_looks_are_four_scrapes_apart():
     found = replayed(recorded())
     assert {round(b.at - a.at) for a, b in pairwise(found)} == {60}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import yaml
 from pydantic import ValidationError
 
 from ekiben.api.model import Runtime
-from ekiben.api.rollout import Analysis, EvidenceSource, Rollout
+from ekiben.api.rollout import Analysis, EvidenceSource, Rollout, Shadow
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
 from ekiben.signals.business import ALPHA_SHARE
 from ekiben.signals.replay import Recorded, Weight, inferred
+
+_COPIES = re.compile(r"copies of ([0-9]{1,3}) %")
+_WITHIN = ("Held", "RequestDone", "RequestRefused")
+"""Decisions that end no shadow."""
 
 
 def pair(seen: Seen, recorded: Recorded, revision: str, against: str) -> tuple[str, str]:
@@ -59,11 +64,7 @@ def _meant(seen: Seen, known: list[str], text: str, option: str) -> str | None:
 def weights(seen: Seen, recorded: Recorded, canary: str, stable: str) -> tuple[list[Weight], tuple[str, ...]]:
     """Return the canary's weights over time, and what should be known about them."""
     begin, end = recorded.revisions()[canary]
-    told = [
-        Weight(words.moment(one.at), one.weight)
-        for one in seen.status.decisions
-        if one.revision == canary and begin - recorded.interval <= words.moment(one.at) <= end
-    ]
+    told = [one for one in _told(seen, canary) if begin - recorded.interval <= one.at <= end]
     if any(one.percent > 0 for one in told):
         return told, ()
     note = (
@@ -71,6 +72,27 @@ def weights(seen: Seen, recorded: Recorded, canary: str, stable: str) -> tuple[l
         "in for them, and changes of weight are judged as if they had settled at once."
     )
     return inferred(recorded, canary, stable), (note,)
+
+
+def _told(seen: Seen, canary: str) -> list[Weight]:
+    """Return the canary's share of all answers, as the decisions say; in a shadow, that of the copies."""
+    found, copies = [], 0.0
+    for one in seen.status.decisions:
+        if one.revision != canary:
+            continue
+        if one.decision == "ShadowStarted":
+            copies = _copies(seen, one.message)
+        elif one.decision not in _WITHIN:
+            copies = 0.0
+        found.append(Weight(words.moment(one.at), one.weight or copies))
+    return found
+
+
+def _copies(seen: Seen, message: str) -> float:
+    """Return the share of the copies among requests and copies, per cent."""
+    written = _COPIES.search(message)
+    percent = int(written[1]) if written else (own_policy(seen).shadow or Shadow()).percent
+    return 100 * percent / (100 + percent)
 
 
 def left_out(analysis: Analysis) -> tuple[str, ...]:

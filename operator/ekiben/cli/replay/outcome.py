@@ -50,12 +50,16 @@ class Outcome:
             return [
                 f"{self._clock(regressed)} regressed: it would have been rolled back. {regressed.evidence.message}."
             ]
-        last = self.looks[-1]
+        last = next((one for one in reversed(self.looks) if one.weight < 100), self.looks[-1])
         if fine is not None:
             return [
                 f"{self._clock(fine)} not worse: from here on it could have been promoted. {fine.evidence.message}."
             ]
-        return [f"No verdict until {self._clock(last)}. {words.sentence(last.evidence.message)}", *self._too_short()]
+        alone = ": with all requests, nothing compares it any more" if self.looks[-1].weight >= 100 else ""
+        return [
+            f"No verdict until {self._clock(last)}{alone}. {words.sentence(last.evidence.message)}",
+            *self._too_short(),
+        ]
 
     def _too_short(self) -> list[str]:
         weighty = [one.at for one in self.looks if one.weight > 0]
