@@ -1,6 +1,6 @@
 """Promotion by evidence: the nearest null against a numerical oracle, and E0[e] <= 1 over the whole null."""
 
-from math import exp, log
+from math import exp, isfinite, log
 
 import numpy as np
 import pytest
@@ -19,6 +19,15 @@ RATES = st.floats(1e-5, 0.9)
 
 def divergence(q: float, p: float) -> float:
     return q * log(q / p) + (1 - q) * log((1 - q) / (1 - p))
+
+
+@pytest.mark.parametrize("delta", [1 - 2**-53, 1 - 2**-52, 1 - 1e-12, 5e-324])
+def test_a_margin_next_to_its_end_has_a_factor(delta):
+    past = Table(3, 20, 9, 180)
+    a, b = nearest_null(pooled_rate(past), 20, 180, delta, 1.5)
+    assert 0 < b < a < 1
+    for events in (0, 1, 20):
+        assert isfinite(log_increment(past, Table(events, 20, 1, 180), delta, 1.5))
 
 
 @given(RATES, TRIALS, TRIALS, MARGINS)

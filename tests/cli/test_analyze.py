@@ -98,6 +98,17 @@ def test_the_options_reach_the_analysis():
         (line(1, arm(1, 0), arm(1, 0), boundz=[1]), "line 2: boundz: no such field; there are stream, id, t, canary"),
         (line(1, arm(9, 4, hist=[5, 1, 0]), arm(1, 0)), "line 2: canary.pods.a.hist: 6 answers, but n - err is 5"),
         ("[" * 100_000, "line 2: this is not JSON"),
+        (
+            line("\ud800", arm(1, 0), arm(1, 0)),
+            'line 2: id: "\\ud800" is half of a character: write both of its halves',
+        ),
+        (line(1, arm(1, 0), arm(1, 0), stream="a\udc00"), 'line 2: stream: "\\udc00" is half of a character'),
+        (
+            line(1, {"pods": {"\ud800": {"n": 1}}}, arm(1, 0)),
+            'line 2: canary.pods: the name of a pod: "\\ud800" is half',
+        ),
+        (line(1, {"n": 1, "\ud800": 1}, arm(1, 0)), 'line 2: canary: the name of a field: "\\ud800" is half'),
+        (line(1, arm(1, 0), arm(1, 0)).replace('"t"', '"\\ud800"'), "line 2: this line: the name of a field: "),
     ],
 )
 def test_an_error_says_line_and_field(text, message):
@@ -111,6 +122,15 @@ def test_bytes_that_are_no_text_say_where():
     assert result.exit_code == 1
     assert "line 2: byte 9 is no UTF-8" in result.output
     assert json.loads(result.stdout.splitlines()[0])["id"] == 0
+
+
+def test_a_whole_character_is_a_text_however_it_is_written():
+    assert run([line("\U0001f600", arm(20, 0), arm(180, 1))])[0]["id"] == "\U0001f600"
+
+
+def test_margins_next_to_their_ends_are_judged():
+    for options in (("--delta", "0.9999999999999999"), ("--delta", "1e-300"), ("--rho", "1e308")):
+        assert run(BAD, *options)[-1]["verdict"] in ("regressed", "not-worse")
 
 
 def test_an_id_comes_back_as_it_was_written():

@@ -13,7 +13,7 @@ R. A. Fisher, The logic of inductive inference.
 
 from __future__ import annotations
 
-from math import log, log1p
+from math import log, log1p, nextafter
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from .exchange import log_mean
 _PRIOR_EVENTS = 0.5
 _PRIOR_TRIALS = 30.5
 _HALVINGS = 60
+_HIGHEST = nextafter(1.0, 0.0)
 
 
 def pooled_rate(past: Table) -> float:
@@ -48,7 +49,8 @@ def nearest_null(
         derivative = canary_trials * slope * (a - q) / (a * (1 - a)) + baseline_trials * (b - q) / (b * (1 - b))
         low, high = (b, high) if derivative < 0 else (low, b)
     b = low if low > 0 else high
-    return max(b + delta, rho * b), b
+    # A margin next to 1 leaves no room for a sum below 1, and a rate of 1 has no logarithm of what is left.
+    return min(max(b + delta, rho * b), _HIGHEST), b
 
 
 def log_increment(past: Table, table: Table, delta: float, rho: float) -> float:

@@ -153,6 +153,7 @@ def read(text: str) -> Line:
     stream = data.get("stream", "")
     if not isinstance(stream, str):
         raise LineError("stream: a text is needed")
+    _text(stream, "stream")
     bounds = data.get("bounds", [])
     if not isinstance(bounds, list):
         raise LineError("bounds: a list of seconds is needed")
@@ -171,6 +172,7 @@ def read(text: str) -> Line:
 def _known(data: Mapping[str, Any], fields: tuple[str, ...], where: str) -> None:
     unknown = sorted(data.keys() - set(fields))
     if unknown:
+        _text(unknown[0], f"{where.rstrip('.') or 'this line'}: the name of a field")
         raise LineError(f"{where}{unknown[0]}: no such field; there are {', '.join(fields[:-1])} and {fields[-1]}")
 
 
@@ -178,7 +180,19 @@ def _id(data: Mapping[str, Any]) -> str | int:
     found = data.get("id")
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise LineError("id: a text or a whole number is needed, so that no block counts twice")
+    if isinstance(found, str):
+        _text(found, "id")
     return found
+
+
+def _text(found: str, where: str) -> None:
+    try:
+        found.encode()
+    except UnicodeEncodeError as error:
+        raise LineError(
+            f"{where}: {json.dumps(found[error.start])} is half of a character: write both of its halves, such as "
+            r'"\ud83d\ude00", or the character itself'
+        ) from error
 
 
 def _arm(data: Mapping[str, Any], name: str) -> dict[str, Counts]:
@@ -189,6 +203,8 @@ def _arm(data: Mapping[str, Any], name: str) -> dict[str, Counts]:
         return {POOLED: _counts(arm, name)}
     if not isinstance(arm["pods"], dict):
         raise LineError(f"{name}.pods: an object with an entry a pod is needed")
+    for uid in arm["pods"]:
+        _text(uid, f"{name}.pods: the name of a pod")
     return {uid: _counts(counts, f"{name}.pods.{uid}") for uid, counts in arm["pods"].items()}
 
 
