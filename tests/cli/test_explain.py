@@ -125,13 +125,13 @@ def test_one_sentence_says_it(state: str, tone: Tone, headline: str) -> None:
             "awaiting-verdict",
             "To get all requests the evidence has to say that it is not worse, and it does not say so yet.",
             at(3480),
-            "without a verdict it holds until somebody decides",
+            "without a verdict it holds until somebody decides, or until one comes",
         ),
         (
             "no-traffic",
             f"No request reached the canary in the last 60 s. {UNUSABLE}",
             at(3480),
-            "without a verdict it holds until somebody decides",
+            "without a verdict it holds until somebody decides, or until one comes",
         ),
         ("preview", "Testers can look at it for at least 1 min.", at(20), "it gets all requests"),
         (

@@ -170,9 +170,11 @@ class Analysis(Resource):
     non_inferiority: NonInferiority = NonInferiority()
     """The margin for promotion."""
     deadline: Duration = "1h"
-    """The longest that a canary takes traffic without a verdict; time in which somebody holds it does not count."""
+    """The longest that a canary takes traffic without a verdict where one is needed. It decides no earlier than the
+    step's time; time in which somebody holds it, or the evidence cannot be used, does not count."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
-    """What happens at the deadline when the evidence says neither "regressed" nor "not worse"."""
+    """What happens at the deadline when the evidence says neither "regressed" nor "not worse". pause: it holds until
+    somebody decides, or until a verdict comes."""
 
 
 class LatencyObjective(Resource):

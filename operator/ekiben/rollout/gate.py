@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ekiben.api.base import Duration, seconds
-from ekiben.api.rollout import OnInconclusive, Shadow, StepEvidence
+from ekiben.api.rollout import OnInconclusive, Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import approval, ending, times
+from . import approval, deadline, ending, times
 from .draft import Draft
 from .observation import Evidence
 
@@ -60,8 +60,7 @@ def look(draft: Draft, weight: int) -> None:
         return
     policy, found = draft.policy, evidence(draft, running)
     step, following = approval.present(policy, running), approval.following(policy, running)
-    verdict = following > approval.NOT_WORSE_ABOVE or step.requires is StepEvidence.NOT_WORSE
-    if not _passed(draft, found, weight, step.duration, verdict=verdict and weight > 0):
+    if not _passed(draft, found, weight, step.duration):
         return
     if following < 100:
         draft.update_rollout(step=running.step + 1, step_since=None, approved=False)
@@ -79,11 +78,11 @@ def look_shadow(draft: Draft) -> None:
     if running is None:
         return
     found, policy = evidence(draft, running), draft.policy.shadow or Shadow()
-    if _passed(draft, found, policy.percent, policy.duration, verdict=True):
+    if _passed(draft, found, policy.percent, policy.duration):
         _promote(draft, found)
 
 
-def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration, *, verdict: bool) -> bool:
+def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration) -> bool:
     """Return whether a step may be left; if not, what it waits for has been said."""
     running = draft.status.rollout
     if running is None:
@@ -93,14 +92,14 @@ def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration
         draft.hold("Paused", draft.paused)
         stop_clock(draft)
         return False
-    if share > 0 and running.judged_since is None:
-        draft.update_rollout(judged_since=times.text(draft.now))
+    if share > 0:
+        deadline.count(draft, found)
     if share > 0 and (found is None or not found.usable or found.problem):
-        _without_verdict(draft, found, share)
+        _without_verdict(draft, found, share, late=left <= 0)
     elif left > 0:
         draft.look_in(left)
-    elif verdict and (found is None or found.verdict != "NotWorse"):
-        _without_verdict(draft, found, share)
+    elif deadline.verdict_needed(draft.policy, running) and (found is None or found.verdict != "NotWorse"):
+        _without_verdict(draft, found, share, late=True)
     elif unapproved(draft, running):
         await_approval(draft)
     else:
@@ -112,7 +111,8 @@ def _promote(draft: Draft, found: Evidence | None) -> None:
     ending.begin_promotion(draft, "NotWorse", found.message if found else "")
 
 
-def _without_verdict(draft: Draft, found: Evidence | None, share: int) -> None:
+def _without_verdict(draft: Draft, found: Evidence | None, share: int, *, late: bool) -> None:
+    """Say what is missing; `late` where the step's own time has passed, so that the deadline may decide."""
     running = draft.status.rollout
     if running is None:
         return
@@ -129,7 +129,7 @@ def _without_verdict(draft: Draft, found: Evidence | None, share: int) -> None:
         # It was found not worse, and the counters are out of reach for now; or these are the first looks at a weight,
         # or after a restart: what is wrong for longer becomes a problem of its own.
         return
-    if times.since(running.judged_since, draft.now) >= seconds(draft.policy.analysis.deadline):
+    if late and deadline.over(draft):
         _decide_without(draft, usable=usable)
 
 
@@ -137,10 +137,10 @@ def _decide_without(draft: Draft, *, usable: bool) -> None:
     """Do what the policy says for the case that there is no verdict within the deadline."""
     text = f"no verdict within {draft.policy.analysis.deadline}: {draft.hold_message}"
     choice = draft.policy.analysis.on_inconclusive
-    if choice is OnInconclusive.ROLLBACK:
+    if choice is OnInconclusive.ROLLBACK and deadline.rejects(draft):
         ending.begin_roll_back(draft, "Inconclusive", text, rejected=True)
         ending.roll_back(draft)
     elif choice is OnInconclusive.PROMOTE and usable:
         ending.begin_promotion(draft, "Inconclusive", text)
     else:
-        draft.hold("Inconclusive", text)
+        draft.hold("Inconclusive", f"{text}; evidence that comes later decides all the same")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import BlueGreen
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, steps, times, waiting
+from . import capacity, ending, gate, shortage, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -18,7 +18,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
         steps.hold_weight(draft, canary, stable)
         waiting.for_pods(draft)
         return
-    draft.update_rollout(state="Preview", waiting_since=None, step_since=times.text(draft.now))
+    draft.update_rollout(state="Preview", waiting_since=None, step_since=times.text(draft.now), short_since=None)
     steps.hold_weight(draft, canary, stable)
     where = _where(draft, canary)
     draft.tell("PreviewReady", f"revision {canary.number} has {ready} ready replicas and no requests{where}")
@@ -32,10 +32,12 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
         steps.withdraw(draft, canary, stable)
         return
     steps.hold_weight(draft, canary, stable)
-    policy = draft.policy.blue_green or BlueGreen()
-    if draft.paused:
-        draft.hold("Paused", draft.paused)
-    elif gate.time_left(draft, running, policy.duration) > 0:
+    if shortage.stands_still(draft, need) or draft.paused:
+        waiting.for_pods(draft)
+        return
+    draft.update_rollout(waiting_since=None)
+    running, policy = draft.status.rollout or running, draft.policy.blue_green or BlueGreen()
+    if gate.time_left(draft, running, policy.duration) > 0:
         draft.look_in(gate.time_left(draft, running, policy.duration))
     elif gate.unapproved(draft, running):
         gate.await_approval(draft)

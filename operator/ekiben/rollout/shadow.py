@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, gate, parts, room, routing, steps, times, waiting
+from . import capacity, gate, parts, room, routing, shortage, steps, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -31,7 +31,7 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     """Hold the shadow until the evidence says "not worse", or the analysis deadline decides."""
     if parts.make_room(draft, running, canary, stable):
         return
-    _keep(draft, running, canary, stable)
+    need = _keep(draft, running, canary, stable)
     if draft.ready(canary.revision) == 0:
         steps.withdraw(draft, canary, stable)
         return
@@ -40,9 +40,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     if route is None or not route.acknowledged or route.mirror != canary.revision:
         draft.look_in(1)
         return
-    if running.step_since is None:
-        draft.update_rollout(step_since=times.text(draft.now))
-    gate.look_shadow(draft)
+    steps.note_acknowledged(draft)
+    if not shortage.stands_still(draft, need) or draft.paused:
+        gate.look_shadow(draft)
 
 
 def _keep(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, gate, parts, room, routing, times, waiting
+from . import capacity, deadline, ending, gate, parts, room, routing, shortage, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -34,7 +34,8 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
         draft.act(routing.split(draft, stable, canary, want))
         if ending.acknowledged(draft, want):
             note_acknowledged(draft)
-            gate.look(draft, want)
+            if not shortage.stands_still(draft, need) or draft.paused:
+                gate.look(draft, want)
         else:
             draft.look_in(1)
 
@@ -57,6 +58,8 @@ def _raise(
 ) -> None:
     if not enough or draft.paused:
         draft.act(routing.split(draft, stable, canary, canary.weight))
+        if canary.weight > 0 and not draft.paused:
+            deadline.count(draft, gate.evidence(draft, running))  # it is judged at the weight that it has
         waiting.for_pods(draft)
         return
     # From here on there may be requests on it, whether or not anybody saw the gateway's acknowledgement.
@@ -73,4 +76,4 @@ def note_acknowledged(draft: Draft) -> None:
     """Note when the gateway first acknowledged the step's weight: its time counts from there."""
     running = draft.status.rollout
     if running is not None and running.step_since is None:
-        draft.update_rollout(step_since=times.text(draft.now))
+        draft.update_rollout(step_since=times.text(draft.now), short_since=None)

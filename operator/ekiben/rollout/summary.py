@@ -7,6 +7,7 @@ from ekiben.api.rollout import BlueGreen, Rollout, Shadow
 from ekiben.api.status import Phase, RevisionStatus, RolloutStatus, VerdictStatus
 
 from . import capacity, scaled, times
+from . import deadline as analysis
 from .draft import Draft
 
 # The state of the analysis is written with every decision, and at most this often otherwise.
@@ -103,15 +104,14 @@ def _write_times(draft: Draft) -> None:
     if running is None:
         return
     policy, deadline, following = draft.policy, None, None
-    found = draft.observation.evidence
-    if running.waiting_since is not None:
-        deadline = times.after(running.waiting_since, seconds(policy.progress_deadline))
-    elif running.state in ("Step", "Shadow") and running.judged_since and not (found and found.verdict == "NotWorse"):
-        deadline = times.after(running.judged_since, seconds(policy.analysis.deadline))
     if running.step_since is not None and running.state in ("Step", "Preview", "Shadow"):
         following = times.after(running.step_since, _duration(policy, running))
-        if times.moment(following) <= draft.now:
-            following = None
+    if running.waiting_since is not None:
+        deadline = times.after(running.waiting_since, seconds(policy.progress_deadline))
+    elif running.state in ("Step", "Shadow"):
+        deadline = analysis.moment(draft, following)
+    if following is not None and (running.short_since is not None or times.moment(following) <= draft.now):
+        following = None
     draft.update_rollout(deadline=deadline, next_look=following)
     # No event tells that a time has come.
     for moment in (deadline, following):

@@ -13,7 +13,7 @@ from ekiben.cli.seen import Seen
 _NOT_WORSE_ABOVE = 50
 """The share beyond which the operator asks for "not worse"."""
 _AT_DEADLINE = {
-    OnInconclusive.PAUSE: "without a verdict it holds until somebody decides",
+    OnInconclusive.PAUSE: "without a verdict it holds until somebody decides, or until one comes",
     OnInconclusive.PROMOTE: "without a verdict it takes over all the same (spec.rollout.analysis.onInconclusive)",
     OnInconclusive.ROLLBACK: "without a verdict it is rolled back (spec.rollout.analysis.onInconclusive)",
 }
