@@ -106,3 +106,30 @@ async def test_a_frozen_namespace_begins_no_rollout_and_goes_on_afterwards(world
     await world.settle()
     assert world.status["phase"] == "Canary"
     assert world.condition("Frozen")["status"] == "False"
+
+
+async def test_in_a_freeze_an_edit_of_the_traffic_or_the_size_waits_and_that_is_told(world, later):
+    world.apply(scaling={"replicas": 2})
+    await world.settle()
+    namespace = {"metadata": {"name": "shop", "annotations": {"ekiben.dev/freeze": "audit"}}}
+    world.cluster.put(kinds.NAMESPACE, namespace)
+    later(4)
+    await world.settle(2)
+    assert world.condition("Frozen")["message"].endswith("of namespace shop)")
+    route = world.cluster.objects["HTTPRoute", "shop", "iris"]["spec"]
+    for traffic in ({"hostnames": ["iris.example.com"], "path": "/m"}, {"provider": "replicaRatio"}):
+        world.apply(image="x:2", scaling={"replicas": 5}, traffic=traffic)
+        await world.settle()
+        assert world.cluster.objects["HTTPRoute", "shop", "iris"]["spec"] == route
+        told = world.condition("Frozen")["message"]
+        assert told.endswith("; what was edited waits until then: spec.model, spec.traffic, spec.scaling")
+    world.cluster.drop(kinds.HTTP_ROUTE, "shop", "iris")
+    world.apply(traffic={"hostnames": ["iris.example.com"]})
+    await world.settle(2)
+    assert world.cluster.objects["HTTPRoute", "shop", "iris"]["spec"]["hostnames"] == ["iris.example.com"]
+    world.apply(traffic={"hostnames": ["b.example.com"]})
+    world.cluster.put(kinds.NAMESPACE, {"metadata": {"name": "shop"}})
+    later(4)
+    await world.settle()
+    assert world.cluster.objects["HTTPRoute", "shop", "iris"]["spec"]["hostnames"] == ["b.example.com"]
+    assert world.condition("Frozen")["message"] == ""

@@ -8,7 +8,8 @@ from tests.operator.traffic_stage import CANARY, NAME, SPACE, STABLE, Stage
 from ekiben.cluster import kinds
 from ekiben.cluster.errors import ConflictError
 from ekiben.objects import service
-from ekiben.operator.writes import BlockedError
+from ekiben.operator.traffic import users
+from ekiben.rollout.plan import SetWeights
 
 
 @pytest.fixture
@@ -102,10 +103,39 @@ async def test_a_rule_with_other_backends_is_refused_and_nothing_written(stage):
     assert "give iris a rule of its own" in seen.unsupported["Weights"]
     assert seen.route.acknowledged  # at rest it serves as the user wants it
     assert await stage.set_weights((STABLE, 100)) == []
-    with pytest.raises(BlockedError, match="give iris a rule of its own") as refused:
-        await stage.set_weights((STABLE, 80), (CANARY, 20))
-    assert refused.value.reason == "RouteUnusable"
+    split = SetWeights(((STABLE, 80), (CANARY, 20)))
+    world = await stage.read()
+    assert "give iris a rule of its own" in users.blocked(world, split)
+    assert users.blocked(world, SetWeights(((STABLE, 100),))) == ""
+    assert await stage.set_weights(*split.weights) == []
     assert stage.backends("mine") == {NAME: 1, "other": 1}
+
+
+async def test_a_rule_that_cannot_be_changed_keeps_no_other_from_it_and_gives_up_the_canary(stage):
+    stage.revision(CANARY)
+    port = {"port": 80}
+    stage.users_route(
+        rules=[
+            {"backendRefs": [{"name": f"iris-{STABLE}", "weight": 50, **port}, {"name": "web", "weight": 5, **port},
+                             {"name": f"iris-{CANARY}", "weight": 50, **port}]},
+            {"backendRefs": [{"name": f"iris-{STABLE}", "weight": 50, **port},
+                             {"name": f"iris-{CANARY}", "weight": 50, **port}]},
+        ]
+    )  # fmt: skip
+    more = SetWeights(((STABLE, 20), (CANARY, 80)))
+    assert "(web)" in users.blocked(await stage.read(), more)
+    await stage.set_weights(*more.weights)
+    assert stage.backends("mine", 0) == {f"iris-{STABLE}": 50, "web": 5, f"iris-{CANARY}": 50}
+    assert stage.backends("mine", 1) == {f"iris-{STABLE}": 20, f"iris-{CANARY}": 80}
+    assert not (await stage.seen()).route.acknowledged
+    await stage.set_weights((STABLE, 100), (CANARY, 0))
+    assert stage.backends("mine", 0) == {f"iris-{STABLE}": 100, "web": 5, f"iris-{CANARY}": 0}
+    assert stage.backends("mine", 1) == {f"iris-{STABLE}": 100, f"iris-{CANARY}": 0}
+    stage.accept()
+    assert (await stage.seen()).route.acknowledged
+    await stage.set_weights((STABLE, 100))
+    assert stage.backends("mine", 1) == {NAME: 1}
+    assert "(web)" in users.blocked(await stage.read(), SetWeights(((STABLE, 100),)))
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,12 @@ def parent_refs(resource: ModelDeployment, settings: Settings) -> list[Json]:
     return [_gateway(ref.name, ref.namespace or resource.metadata.namespace, ref.section_name) for ref in wanted]
 
 
+def path_of(route: Mapping[str, Any]) -> str:
+    """Return the path prefix below which a route of the resource's own serves."""
+    matches = _main_rule(route).get("matches") or [{}]
+    return str((matches[0].get("path") or {}).get("value") or "/")
+
+
 def weights(route: Mapping[str, Any]) -> dict[str, int]:
     """Read the weights back: revision -> per cent. Backends that are no revision of the resource are left out."""
     meta = route.get("metadata", {})

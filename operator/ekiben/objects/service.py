@@ -64,6 +64,12 @@ def weights(service: Mapping[str, Any]) -> dict[str, int]:
     return told if serving == [one] else {one: 100}
 
 
+def weights_noted(service: Mapping[str, Any]) -> bool:
+    """Whether the Service NAME has been written under replicaRatio, and not since then for a route."""
+    told = (service.get("metadata", {}).get("annotations") or {}).get(WEIGHTS_ANNOTATION)
+    return bool(told) and route_of(service) is None
+
+
 def route_of(service: Mapping[str, Any]) -> str | None:
     """Return the name of the user's HTTPRoute in which an entry is ekiben's."""
     found = (service.get("metadata", {}).get("annotations") or {}).get(ROUTE_ANNOTATION)

@@ -19,6 +19,7 @@ from .names import child_name, revision_from
 
 Json = dict[str, Any]
 _HUNDRED = 100
+_SPLIT = 2
 # The largest weight in Gateway API is 1,000,000.
 _LARGEST = 10_000
 
@@ -34,6 +35,8 @@ class Rule:
     filters: tuple[Mapping[str, Any], ...]
     weights: Mapping[str, int]
     """Revision -> per cent; empty where the entry is the Service NAME."""
+    places: Mapping[str, int]
+    """Revision -> which of the entries is its; empty where one has several."""
     mirror: str | None
     """The revision that gets copies of its requests."""
     unit: int
@@ -102,15 +105,15 @@ def patch(
 ) -> list[Json]:
     """Return the JSON patch that gives the revisions these shares, per cent; none means back to the Service NAME.
 
-    It takes effect only on exactly the route that was read. Empty where there is nothing to change. Rules that have
-    a problem are left alone.
+    It takes effect only on exactly the route that was read. Empty where there is nothing to change. In rules that have
+    a problem at most requests are taken from the canary: nothing of anybody else's changes by that.
     """
-    changes = [
-        change
-        for rule in view.rules
-        if not rule.problem
-        for change in (*_change_entries(rule, name, weights), *_change_mirror(rule, name, mirror))
-    ]
+    changes: list[Json] = []
+    for rule in view.rules:
+        if rule.problem:
+            changes += (*_take_away(rule, weights), *(_change_mirror(rule, name, None) if mirror is None else ()))
+        else:
+            changes += (*_change_entries(rule, name, weights), *_change_mirror(rule, name, mirror))
     if not changes:
         return []
     return [_test("/metadata/resourceVersion", route["metadata"]["resourceVersion"]), *changes]
@@ -126,23 +129,25 @@ def _rule(index: int, rule: Mapping[str, Any], name: str, namespace: str, route:
     entries = tuple(rule.get("backendRefs") or ())
     stable = [one for one in entries if _service(one, namespace) == name and _weight(one) > 0]
     revisions = [
-        (revision, one)
-        for one in entries
+        (revision, place)
+        for place, one in enumerate(entries)
         if (revision := revision_from(name, _service(one, namespace) or "")) is not None
     ]
-    total = sum(_weight(one) for _, one in revisions)
+    total = sum(_weight(entries[place]) for _, place in revisions)
     split = total > 0 and total % _HUNDRED == 0
     if not stable and not split:
         return None
     unit = total // _HUNDRED if not stable else _weight(stable[0])
-    ours = stable or [one for _, one in revisions]
+    ours = stable or [entries[place] for _, place in revisions]
+    alone = not stable and len({revision for revision, _ in revisions}) == len(revisions)
     shown = f"rule {rule.get('name') or index + 1} of {route}"
     return Rule(
         index=index,
         shown=shown,
         entries=entries,
         filters=tuple(rule.get("filters") or ()),
-        weights={} if stable else {revision: _weight(one) * _HUNDRED // total for revision, one in revisions},
+        weights={} if stable else {one: _weight(entries[place]) * _HUNDRED // total for one, place in revisions},
+        places=dict(revisions) if alone else {},
         mirror=next((found for one in rule.get("filters") or () if (found := mirrored_by(name, one))), None),
         unit=unit,
         problem=_problem(shown, name, entries, ours, unit),
@@ -174,6 +179,21 @@ def _change_entries(rule: Rule, name: str, weights: Sequence[tuple[str, int]]) -
     for index, one in enumerate(rule.entries):
         yield _test(f"{path}/{index}/name", one.get("name", ""))
     yield {"op": "replace", "path": path, "value": wanted}
+
+
+def _take_away(rule: Rule, weights: Sequence[tuple[str, int]]) -> Iterable[Json]:
+    """Give the stable revision what another one is not to have any more; together they keep what they had."""
+    if len(weights) < _SPLIT or {revision for revision, _ in weights} != rule.places.keys():
+        return
+    (stable, _), *others = weights
+    shares = {revision: min(share, rule.weights[revision]) for revision, share in others}
+    if all(share == rule.weights[revision] for revision, share in shares.items()):
+        return
+    shares[stable] = _HUNDRED - sum(shares.values())
+    for revision, share in shares.items():
+        path = f"/spec/rules/{rule.index}/backendRefs/{rule.places[revision]}"
+        yield _test(f"{path}/name", rule.entries[rule.places[revision]]["name"])
+        yield {"op": "add", "path": f"{path}/weight", "value": share * rule.unit}
 
 
 def _change_mirror(rule: Rule, name: str, mirror: tuple[str, int] | None) -> Iterable[Json]:

@@ -23,6 +23,7 @@ from ekiben.objects.drift import drift
 from ekiben.objects.meta import is_owned
 from ekiben.objects.problems import policy_problems
 from ekiben.objects.settings import Settings as Rendering
+from ekiben.objects.standing import apart, as_standing, standing
 from ekiben.rollout.observation import Autoscaler, Drain, Evidence, Observation, Revision, Target
 
 from .activators import apply as activation
@@ -37,6 +38,7 @@ from .queue import Key
 from .scale.load import Load
 from .traffic import observed
 from .traffic.read import Reader
+from .traffic.read import Seen as Traffic
 from .world import Json, World
 
 _CHILDREN = (
@@ -70,8 +72,11 @@ class Observer:
         self._activators = activators
         self.policies = Policies(cluster)
 
-    async def read(self, raw: Json, resource: ModelDeployment) -> World:
+    async def read(self, raw: Json, resource: ModelDeployment, unusable: str = "") -> World:
         """Read the children of a resource, all at once.
+
+        In a freeze, and where the spec is `unusable` (why), requests go on going the way that is there: what
+        spec.traffic says instead is not followed.
 
         Raises:
             ClusterError: a list could not be read.
@@ -92,9 +97,16 @@ class Observer:
         deployments, services, autoscalers, budgets, pods, slices = lists
         owned = {item["metadata"]["name"]: item for item in services if is_owned(item, resource)}
         ours = [item for item in slices if wake.is_ours(item)]
+        asked, found = resource, None
+        if unusable or frozen:
+            found = standing(asked, traffic.route, owned.get(meta.name))
+            resource, traffic = await self._as_it_stands(asked, traffic, found)
         return World(
             raw=raw,
             resource=resource,
+            unusable=unusable,
+            withheld=bool(unusable) and found is None,
+            waits=("spec.traffic",) if resource is not asked else (),
             deployments=_by_revision(item for item in deployments if is_owned(item, resource)),
             autoscalers=_by_revision(item for item in autoscalers if is_owned(item, resource)),
             scaled_objects=_by_revision(keda.objects),
@@ -112,6 +124,16 @@ class Observer:
             left_route=await self._left_route(resource, owned.get(meta.name)),
             **vars(traffic),
         )
+
+    async def _as_it_stands(
+        self, resource: ModelDeployment, traffic: Traffic, found: Json | None
+    ) -> tuple[ModelDeployment, Traffic]:
+        """Return the resource with the spec.traffic that says what is there, where that is another one."""
+        there = resource.spec.traffic.model_copy(update=found or {})
+        if not apart(resource, there, self._rendering):
+            return resource, traffic
+        changed = as_standing(resource, there)
+        return changed, await self._traffic.again(changed, traffic)
 
     def _policy_problem(self, resource: ModelDeployment, rollout: Rollout | None) -> str:
         """What a RolloutPolicy says may be too much for this namespace; the spec alone was looked at before."""
@@ -165,6 +187,8 @@ def observation(
         policy_problem=world.policy_problem,
         request=resource.metadata.annotations.get(REQUEST_ANNOTATION, ""),
         frozen=world.frozen,
+        unusable=world.unusable,
+        waits=world.waits,
         drift=(*problems, *drift(_rendered(world))),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -16,7 +17,7 @@ from ekiben.cluster.events import tell
 from ekiben.objects.problems import problems
 from ekiben.objects.settings import Settings as Rendering
 from ekiben.rollout.decide import decide
-from ekiben.rollout.plan import Plan
+from ekiben.rollout.plan import Plan, SetWeights
 
 from . import status
 from .apply import Applier, BlockedError, split
@@ -28,11 +29,11 @@ from .patience import Patience
 from .queue import Key, WorkQueue
 from .scale import moves
 from .scale.scalers import Scalers
+from .traffic import users
 from .world import Json, World
 
 _log = logging.getLogger(__name__)
 _AFTER_CONFLICT = 0.1
-_BLOCKED_AGAIN = 60.0
 
 
 class Reconciler:
@@ -84,7 +85,7 @@ class Reconciler:
             self._queue.retry(key, _AFTER_CONFLICT)
         except BlockedError as error:
             result = "blocked"
-            self._queue.add(key, _BLOCKED_AGAIN)
+            self._queue.add(key, error.again)
             log.log(logging.WARNING if error.new else logging.DEBUG, "Blocked (%s): %s", error.reason, error.message)
         except ClusterError as error:
             result = "error"
@@ -109,18 +110,19 @@ class Reconciler:
             return await self._carry_out(key, raw)
         except BlockedError as error:
             self._metrics.blocked(key)
-            if await status.write_blocked(self._cluster, raw, error.reason, error.message, self._now()):
-                error.new = True
+            if not error.told:
+                error.new = await status.write_blocked(self._cluster, raw, error.reason, error.message, self._now())
+            if error.new:
                 await tell(self._cluster, raw, "Warning", error.reason, error.message)
             raise
 
     async def _carry_out(self, key: Key, raw: Json) -> float:
         resource = _read(raw)
-        found = problems(resource, self._rendering)
-        if found:
-            raise BlockedError("Unusable", "; ".join(found))
+        unusable = "; ".join(problems(resource, self._rendering))
         try:
-            world = await self._observer.read(raw, resource)
+            world = await self._observer.read(raw, resource, unusable)
+            if unusable and not world.deployments:
+                raise BlockedError("Unusable", unusable)
             await self._watchers.follow(key, world, self._now())
             await self._scalers.follow(key, world)
         except ForbiddenError as error:
@@ -133,6 +135,11 @@ class Reconciler:
             self._scalers.load(key, world, self._now()),
         )
         plan = decide(seen, self._now())
+        blocked = _blocked(world, plan)
+        if blocked is not None:
+            blocked.told, blocked.new = True, not status.tells(resource.status, blocked.reason, blocked.message)
+            told = (blocked.reason, blocked.message, resource.metadata.generation, self._now())
+            plan = replace(plan, status=status.degraded(plan.status, resource.status, *told))
         first, endings = split(plan.actions)
         before = moves.sizes(world)
         try:
@@ -142,7 +149,11 @@ class Reconciler:
         finally:  # what went before an action that failed has been done
             self._scaled(key, moves.ended(before, world, plan.status))
         after = self._resync if plan.requeue_after is None else min(plan.requeue_after, self._resync)
-        return min(after, self._patience.wait(key, world, plan.status, self._now()))
+        after = min(after, self._patience.wait(key, world, plan.status, self._now()))
+        if blocked is not None:
+            blocked.again = min(after, blocked.again)
+            raise blocked
+        return after
 
     async def _settle(self, key: Key, world: World, plan: Plan, sizes: Mapping[str, int]) -> None:
         """Write the status, and then tell what happened; `sizes` are the replicas of revisions as they were read."""
@@ -181,6 +192,15 @@ class Reconciler:
         self._queue.forget(key)
         self._metrics.forget(key)
         await self._applier.forget(*key)
+
+
+def _blocked(world: World, plan: Plan) -> BlockedError | None:
+    """Return what of the spec, or of the user's route, is not carried out beside all else."""
+    if world.unusable:
+        return BlockedError("Unusable", world.unusable)
+    refused = (users.blocked(world, action) for action in plan.actions if isinstance(action, SetWeights))
+    why = next(filter(None, refused), "")
+    return BlockedError("RouteUnusable", why) if why else None
 
 
 def _read(raw: Json) -> ModelDeployment:

@@ -32,6 +32,26 @@ async def write(cluster: Cluster, raw: Json, before: Status, after: Status) -> b
     return True
 
 
+def degraded(after: Status, before: Status, reason: str, message: str, generation: int, now: float) -> Status:
+    """Return a status that says besides what cannot be carried out."""
+    known = next((one for one in before.conditions if one.type == _BLOCKED), None)
+    since = known.last_transition_time if known is not None else text(now)
+    condition = Condition(
+        type=_BLOCKED,
+        status="True",
+        reason=reason,
+        message=message[:4096],
+        last_transition_time=since,
+        observed_generation=generation,
+    )
+    return after.model_copy(update={"conditions": [*after.conditions, condition], "phase": Phase.DEGRADED})
+
+
+def tells(before: Status, reason: str, message: str) -> bool:
+    """Whether a status says already what cannot be carried out."""
+    return any((one.type, one.reason, one.message) == (_BLOCKED, reason, message[:4096]) for one in before.conditions)
+
+
 async def write_blocked(cluster: Cluster, raw: Json, reason: str, message: str, now: float) -> bool:
     """Set phase and condition Degraded beside what the status says already.
 

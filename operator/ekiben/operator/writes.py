@@ -24,6 +24,10 @@ class BlockedError(Exception):
         self.message = message
         self.new = False
         """Not told in the status before."""
+        self.told = False
+        """The status has it: everything else was carried out."""
+        self.again = 60.0
+        """Seconds until the next look."""
 
 
 class Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import Condition, Phase
 
-from . import asleep, features, replicas, summary, times
+from . import asleep, features, freeze, replicas, summary, times
 from .draft import Draft
 
 _Answer = tuple[bool | None, str, str]
@@ -187,7 +187,9 @@ def _image_pinned(draft: Draft) -> _Answer:
 
 def _frozen(draft: Draft) -> _Answer:
     why = draft.observation.frozen
-    return (True, "Frozen", f"nothing moves: {why}") if why else (False, "NotFrozen", "")
+    waits = freeze.waits(draft)
+    more = f"; what was edited waits until then: {', '.join(waits)}" if waits else ""
+    return (True, "Frozen", f"nothing moves: {why}{more}") if why else (False, "NotFrozen", "")
 
 
 def _policy_usable(draft: Draft) -> _Answer:

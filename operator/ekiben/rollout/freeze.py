@@ -29,6 +29,28 @@ def run(draft: Draft) -> None:
     draft.update_rollout(waiting_since=None, judged_since=None)
 
 
+def waits(draft: Draft) -> list[str]:
+    """Return the parts of the spec that ask for something else than there is, and are followed after the freeze."""
+    status, found = draft.status, list(draft.observation.waits)
+    if not draft.observation.frozen or status.stable is None:
+        return []
+    part = {one.revision for one in (status.stable, status.canary) if one is not None}
+    if draft.target.revision not in {*part, status.rejected_revision}:
+        found.insert(0, "spec.model")
+    return [*found, "spec.scaling"] if _resized(draft, status.stable) else found
+
+
+def _resized(draft: Draft, stable: RevisionStatus) -> bool:
+    """Whether a rollout that is not there keeps other replicas, or another autoscaler, than spec.scaling says."""
+    scaling, serving = draft.observation.resource.spec.scaling, draft.revision(stable.revision)
+    if draft.status.canary is not None or serving is None or draft.observation.sleep != "awake":
+        return False
+    if scaling.fixed is not None:
+        return serving.wanted != scaling.fixed
+    bounds = serving.autoscaler or serving.scaled_object
+    return bounds is not None and bounds.max_replicas != scaling.ceiling
+
+
 def _keep_route(draft: Draft, stable: RevisionStatus) -> None:
     canary, running, route = draft.status.canary, draft.status.rollout, draft.observation.route
     known = [one.revision for one in (stable, canary) if one is not None]

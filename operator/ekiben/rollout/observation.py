@@ -228,6 +228,10 @@ class Observation:
     """Value of the annotation ekiben.dev/request; empty where there is none."""
     frozen: str = ""
     """Why nothing may move (a setting, or an annotation on the namespace); empty when it may."""
+    unusable: str = ""
+    """Why the spec cannot be carried out as it is; empty when it can. What serves is seen to all the same."""
+    waits: tuple[str, ...] = ()
+    """Parts of the spec that are not followed for now, such as spec.traffic: `resource` has what is there instead."""
     unsupported: Mapping[Feature, str] = field(default_factory=dict)
     """What the Gateway's class, or the user's route, does not allow -> how that is known, in plain English."""
     drift: tuple[str, ...] = ()

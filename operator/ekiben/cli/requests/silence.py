@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ekiben.api.request import REQUEST_ANNOTATION
+from ekiben.api.status import Condition
 from ekiben.cli import words
 from ekiben.cluster import kinds
 from ekiben.cluster.errors import ClusterError
@@ -49,6 +50,13 @@ def explain(found: list[dict[str, Any]] | None, now: float) -> str:
         f"An operator is running ({holder}, lease {where}): it may serve other namespaces only, or be behind; its log "
         "tells."
     )
+
+
+def degraded(told: Condition | None) -> str:
+    """Say what keeps the operator from carrying the resource out; empty where its status tells of nothing."""
+    if told is None:
+        return ""
+    return f"The resource is Degraded ({told.reason}): {told.message.rstrip('.')}."
 
 
 def withdraw(name: str, namespace: str) -> str:

@@ -30,9 +30,11 @@ async def ensure(writer: Writer, world: World, desired: Json) -> None:
     noted = service.route_of(live) if live is not None else None
     if world.left_route is not None and noted is not None:
         desired["metadata"].setdefault("annotations", {})[service.ROUTE_ANNOTATION] = noted
-    wanted = service.route_of(desired)
     # What an apply does not name any more goes, but it is no difference in what is named.
-    world.services[world.name] = await writer.ensure(world, kinds.SERVICE, desired, live, again=noted != wanted)
+    again = noted != service.route_of(desired) or (
+        live is not None and service.weights_noted(live) and not service.weights_noted(desired)
+    )
+    world.services[world.name] = await writer.ensure(world, kinds.SERVICE, desired, live, again=again)
 
 
 def _others(world: World, serving: set[str]) -> bool:

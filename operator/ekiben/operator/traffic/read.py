@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ekiben.api.modeldeployment import ModelDeployment
@@ -58,6 +58,21 @@ class Reader:
             route=own.get(name),
             preview_route=own.get(httproute.preview_name(name)),
             testers_route=own.get(testers_route.name_of(name)),
+            users_route=users,
+            gateway_problem=gateways.problem,
+            url=gateways.url,
+            unsupported=gateways.unsupported,
+        )
+
+    async def again(self, resource: ModelDeployment, seen: Seen) -> Seen:
+        """Read what is not the resource's own once more, by another spec.traffic.
+
+        Raises:
+            ClusterError: a request failed.
+        """
+        users, gateways = await self._way_in(resource)
+        return replace(
+            seen,
             users_route=users,
             gateway_problem=gateways.problem,
             url=gateways.url,

@@ -9,15 +9,14 @@ from ekiben.objects import service, testers_route, users_route
 from ekiben.rollout.plan import SetWeights
 
 from ..world import Json, World
-from ..writes import BlockedError, Writer
+from ..writes import Writer
 from . import observed
 
 
 async def set_weights(writer: Writer, world: World, action: SetWeights) -> None:
     """Give the revisions their shares in the user's route; one alone is the Service NAME, once that selects it.
 
-    Raises:
-        BlockedError: the entry cannot be changed, and has to be.
+    Of a rule that cannot be changed only as much is changed as takes requests from a canary.
     """
     route = world.users_route
     if route is None:
@@ -25,10 +24,18 @@ async def set_weights(writer: Writer, world: World, action: SetWeights) -> None:
     view = users_route.read(route, world.name, world.resource.metadata.namespace)
     if view.problem:
         return
-    weights = _at_rest(world, view, action.weights) if len(action.weights) == 1 else action.weights
-    if view.unsplittable and (weights or action.mirror is not None):
-        raise BlockedError("RouteUnusable", view.unsplittable)
+    weights = _wanted(world, view, action)
     world.users_route = await _patch(writer, route, users_route.patch(route, view, world.name, weights, action.mirror))
+
+
+def blocked(world: World, action: SetWeights) -> str:
+    """Return why not every rule can be given what is asked for; empty where it can, and where none needs it."""
+    route = world.users_route
+    if world.resource.spec.traffic.http_route is None or route is None:
+        return ""
+    view = users_route.read(route, world.name, world.resource.metadata.namespace)
+    asked = view.problem == "" and (bool(_wanted(world, view, action)) or action.mirror is not None)
+    return view.unsplittable if asked or not view.at_rest else ""
 
 
 async def put_back(writer: Writer, world: World, route: Json) -> bool:
@@ -63,6 +70,10 @@ def for_testers(world: World, revision: str | None) -> Json | None:
         return None
     view = users_route.read(route, world.name, world.resource.metadata.namespace)
     return testers_route.render(world.resource, route, view, testers, revision)
+
+
+def _wanted(world: World, view: users_route.View, action: SetWeights) -> Sequence[tuple[str, int]]:
+    return _at_rest(world, view, action.weights) if len(action.weights) == 1 else action.weights
 
 
 def _at_rest(world: World, view: users_route.View, weights: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int]]:

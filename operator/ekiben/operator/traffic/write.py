@@ -34,7 +34,7 @@ class Traffic:
         """Give each revision its share, and the canary its copies and testers.
 
         Raises:
-            BlockedError: the user's route cannot be changed, or a route's name is taken.
+            BlockedError: a route's name is taken.
             ClusterError: the API server refuses it, or was not reached.
         """
         traffic = world.resource.spec.traffic
@@ -78,6 +78,8 @@ class Traffic:
         self._entries.setdefault((world.resource.metadata.namespace, world.name), set()).add(route)
 
     async def _own(self, world: World, action: SetWeights) -> None:
+        if world.withheld:
+            return
         testers = world.policy.testers
         desired = httproute.render(
             world.resource,
