@@ -64,6 +64,17 @@ def test_no_answer_is_exit_code_3_and_says_how_to_see_and_to_take_it_back(run: A
     assert "kubectl annotate -n shop mdep/iris ekiben.dev/request-" in result.stderr
 
 
+def test_no_answer_of_a_resource_that_is_degraded_says_why(run: Any) -> None:
+    api = Api(STATES["step"], outcome="")
+    api.leases = [HOUR_AGO]
+    told = {"type": "Degraded", "status": "True", "reason": "Forbidden", "message": "ekiben may not list pods"}
+    times = {"lastTransitionTime": at(-60), "observedGeneration": 1}
+    api.resource["status"]["conditions"] = [*api.resource["status"].get("conditions", []), {**told, **times}]
+    result = run(api, "pause", "iris", "--timeout", "0")
+    assert result.exit_code == 3
+    assert "The resource is Degraded (Forbidden): ekiben may not list pods." in result.stderr
+
+
 def test_a_server_that_does_not_answer_is_exit_code_3_and_one_that_forbids_1(run: Any) -> None:
     class Broken(Api):
         error: Exception

@@ -82,7 +82,9 @@ async def _send(order: _Order) -> int:
             answer = await sender.answer(request, order.timeout)
         if answer is not None:
             return _tell(answer)
-        _say_silence(order, request, await silence.leases(cluster))
+        told = (await sender.read()).told("Degraded")
+        why = (silence.explain(await silence.leases(cluster), time.time()), silence.degraded(told))
+        _say_silence(order, request, " ".join(filter(None, why)))
         return NO_ANSWER
 
 
@@ -104,9 +106,9 @@ def _tell(answer: RequestStatus) -> int:
     return REFUSED
 
 
-def _say_silence(order: _Order, request: Request, leases: list[dict[str, Any]] | None) -> None:
+def _say_silence(order: _Order, request: Request, why: str) -> None:
     lines = (
-        f"Nobody answered within {order.timeout:g} s. {silence.explain(leases, time.time())}",
+        f"Nobody answered within {order.timeout:g} s. {why}",
         f"The request stands (ID {request.id}) and is carried out when an operator sees it. To take it back:",
         f"  {silence.withdraw(order.name, order.place.chosen)}",
     )
