@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ekiben.analysis import Config
@@ -93,6 +93,7 @@ def test_one_registry_that_changing_workers_show_goes_on(pod):
     assert 120 < requests(read[-1]) <= 159
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(50, 5000), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), max_size=80),
@@ -112,6 +113,7 @@ def test_processes_that_take_turns_at_a_pod_with_start_times_are_never_counted_b
     assert total - first <= there_was
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_restarts_never_make_more_than_there_was(ticks):
     pod, count, there_was, total = Pod(), 0, 0, 0

@@ -15,23 +15,17 @@ from dataclasses import dataclass
 
 from ekiben.api.model import Runtime
 
-from .accumulate import Rising
 from .counters import MetricsError, PodCounters, Trouble
-from .dialects import DIALECTS, Dialect, Slot, has_histogram
+from .dialects import DIALECTS, has_histogram
 from .prometheus_api import PrometheusApi, Series
 from .promql import Matcher, one_of, raw
+from .restarts import STARTED
+from .scrapes import STALE, UP, PodScrapes, by_scraper
 from .source import Readings, ScrapeTarget, outcome
-from .tally import tally
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-# What tells one scraper of a pod from another: a second job, or the second of a pair of servers.
-_SCRAPER = ("job", "instance", "prometheus", "prometheus_replica", "replica", "cluster")
-UP = "up"
 _WINDOW = 10
 """Intervals that are looked back: more than lie between two readings, since a reading may fail."""
-_STALE = 3
-"""Intervals after which a sample is too old: one scrape may fail."""
-Pages = defaultdict[float, list[tuple[Slot, float]]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class PrometheusSource:
         self._api = api
         self._names = names or Names()
         self._clock = clock
-        self._pods: dict[str, Rising] = {}
+        self._pods: dict[str, PodScrapes] = {}
 
     async def read(self, targets: Sequence[ScrapeTarget], timeout: float) -> Readings:  # noqa: ASYNC109
         """Return pod uid -> its counters at its last scrape, or why they are not known."""
@@ -92,7 +86,7 @@ class PrometheusSource:
     async def _ask(self, namespace: str, runtime: Runtime, pods: Iterable[ScrapeTarget]) -> Mapping[str, list[Series]]:
         families = [name for dialect in DIALECTS[runtime] for name in dialect.families]
         matchers = (
-            one_of("__name__", [UP, *families]),
+            one_of("__name__", [UP, STARTED, *families]),
             Matcher(self._names.namespace, namespace),
             one_of(self._names.pod, (pod.name for pod in pods)),
         )
@@ -115,51 +109,15 @@ class PrometheusSource:
             return error
 
     def _advance(self, target: ScrapeTarget, series: Sequence[Series]) -> PodCounters:
-        rising = self._pods.setdefault(target.uid, Rising())
-        for moment in moments(series, target.runtime):
-            if rising.total.at is None or (moment.at or 0.0) > rising.total.at:
-                rising.add(moment)
-        age = self._clock() - (rising.total.at or 0.0)
-        if age > _STALE * self.interval:
+        pod = self._pods.setdefault(target.uid, PodScrapes(self.interval))
+        try:
+            return pod.take(by_scraper(series, target.runtime), target, self._clock())
+        except MetricsError as error:
+            if error.trouble is not Trouble.STALE:
+                raise
             raise MetricsError(
                 Trouble.STALE,
-                f"the last samples of pod {target.name} in {self._api.whose} are older than {_STALE} scrape intervals "
-                f"of {self.interval:g} s: if it scrapes less often, say so in the operator's setting "
-                "prometheus_interval",
-            )
-        return rising.total
-
-
-def moments(series: Sequence[Series], runtime: Runtime) -> list[PodCounters]:
-    """Return a pod's counters at each moment of a scrape, in order of time.
-
-    `up` tells of scrapes that brought nothing: a server that was asked nothing yet may have no series. Where several
-    scrapers read the pod, the one with the most samples counts, and among equals the first by name.
-
-    Raises:
-        MetricsError: Malformed, or Ambiguous.
-    """
-    chosen: dict[tuple[str, ...], Pages] = {}
-    for dialect in DIALECTS[runtime]:
-        chosen = _pages(series, dialect)
-        if any(samples for pages in chosen.values() for samples in pages.values()):
-            break
-    if not chosen:
-        return []
-    best = min(chosen, key=lambda scraper: (-len(chosen[scraper]), scraper))
-    return [tally(samples, at) for at, samples in sorted(chosen[best].items())]
-
-
-def _pages(series: Sequence[Series], dialect: Dialect) -> dict[tuple[str, ...], Pages]:
-    """Return, by scraper, moment -> the samples of that moment."""
-    found: dict[tuple[str, ...], Pages] = defaultdict(lambda: defaultdict(list))
-    for one in series:
-        name = one.labels.get("__name__", "")
-        pages = found[tuple(one.labels.get(label, "") for label in _SCRAPER)]
-        slot = dialect.slot(name, one.labels)
-        for at, value in one.samples:
-            if slot is not None:
-                pages[at].append((slot, value))
-            elif name == UP and value == 1:
-                pages.setdefault(at, [])
-    return found
+                f"the last samples of pod {target.name} in {self._api.whose} are older than {STALE} scrape intervals "
+                f"of {self.interval:g} s, or its first is younger than one: if it scrapes less often, say so in the "
+                "operator's setting prometheus_interval",
+            ) from error

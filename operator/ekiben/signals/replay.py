@@ -14,9 +14,10 @@ from .accumulate import Rising
 from .collector import Collector, tick_seconds
 from .counters import MetricsError, PodCounters, Trouble
 from .dialects import DIALECTS, has_histogram
-from .prometheus import UP, Names, moments
+from .prometheus import Names
 from .prometheus_api import PrometheusApi, Series
 from .promql import Matcher, literal, one_of, raw
+from .scrapes import UP, moments
 from .source import Readings, ScrapeTarget
 
 _SLICE = 900.0
