@@ -82,6 +82,7 @@ class World:
     objectives: str = "Unknown"
     request: str = ""
     frozen: str = ""
+    unusable: str = ""
     policy: Rollout | None = None
     policy_problem: str = ""
     unsupported: dict[Feature, str] = field(default_factory=dict)
@@ -155,6 +156,7 @@ class World:
             policy_problem=self.policy_problem,
             request=self.request,
             frozen=self.frozen,
+            unusable=self.unusable,
             unsupported=self.unsupported,
             drift=self.drift,
             orphans=self.orphans,

@@ -1,0 +1,74 @@
+"""A spec that cannot be used begins nothing new, and stands in the way of nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from tests.rollout.world import World, promoted, serving
+
+from ekiben.rollout import freeze
+from ekiben.rollout.draft import Draft
+
+_WHY = "iris.other.example.com may not be claimed"
+_V = "registry.test/iris:v"
+
+
+def _canary() -> World:
+    one = serving()
+    one.apply(f"{_V}2")
+    one.run(8)
+    assert one.weights is not None
+    assert one.weights["v2"] > 0
+    one.unusable = _WHY
+    return one
+
+
+def test_a_new_revision_waits_and_begins_once_the_spec_can_be_used() -> None:
+    one = serving()
+    one.unusable = _WHY
+    one.apply(f"{_V}2")
+    one.run(10)
+    assert one.condition("Progressing") == ("False", "Unusable")
+    assert set(one.deployed) == {"v1"}
+    one.unusable = ""
+    one.run(2)
+    assert one.status.rollout is not None
+
+
+def test_a_canary_that_turns_bad_is_rolled_back() -> None:
+    one = _canary()
+    one.verdict = "Regressed"
+    one.run(60)
+    assert (one.weights, one.status.rejected_revision) == ({"v1": 100}, "v2")
+
+
+def test_an_abort_is_answered() -> None:
+    one = _canary()
+    assert one.ask("abort", "v2")[0] == "Done"
+    one.run(60)
+    assert one.weights == {"v1": 100}
+
+
+@pytest.mark.parametrize("how", ["crash", "back"])
+def test_the_way_back_is_open(how: str) -> None:
+    one = serving(rollout={"bake": "60s"})
+    promoted(one, "v2")
+    one.unusable = _WHY
+    if how == "crash":
+        one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_at=one.now)
+    else:
+        one.apply(f"{_V}1")
+    one.run(30)
+    assert one.weights == {"v1": 100}
+
+
+def test_what_waits_in_a_freeze_is_what_asks_for_something_else() -> None:
+    one = serving(scaling={"replicas": 2})
+    one.frozen = "sale"
+    one.reconcile()
+    assert freeze.waits(Draft(one.observe(), one.now)) == []
+    one.apply(f"{_V}2", scaling={"replicas": 5})
+    one.reconcile()
+    assert freeze.waits(Draft(one.observe(), one.now)) == ["spec.model", "spec.scaling"]
+    assert one.deployed["v1"].wanted == 2
+    one.frozen = ""
+    assert freeze.waits(Draft(one.observe(), one.now)) == []
