@@ -272,6 +272,24 @@ async def test_an_arm_that_cannot_be_read_is_a_problem(world, arm):
     assert total.stable_requests - before.stable_requests == 4 * 2 * 45
 
 
+@pytest.mark.parametrize("arm", [CANARY, STABLE])
+@pytest.mark.parametrize(("interval", "usable"), [(0.0, True), (15.0, False)])
+async def test_where_readings_are_minutes_apart_the_first_that_fails_opens_no_gate(world, arm, interval, usable):
+    world.interval, world.drains = interval, interval == 0
+    drive = await started(world)
+    await drive.tick(10, canary={"fine": 5})
+    assert drive.evidence().usable
+    world.broken = {f"{arm}-0"}
+    await drive.tick(1, canary={"fine": 5})
+    assert drive.evidence().usable
+    world.broken = {f"{arm}-0", f"{arm}-1"}
+    await drive.tick(1, canary={"fine": 5})
+    assert (drive.evidence().usable, drive.evidence().problem) == (usable, "")
+    world.broken = set()
+    await drive.tick(1, canary={"fine": 5})
+    assert drive.evidence().usable
+
+
 async def test_a_pod_that_is_never_read_beside_one_that_is_is_said(world):
     drive = await started(world)
     world.broken = {"canary-1"}

@@ -177,7 +177,7 @@ class Collector:
             verdict=found.kind,
             message="; ".join(filter(None, (found.because, note, quality.needs(found.needs)))),
             metrics=found.metrics,
-            usable=self._requests.usable and all(metric.usable for metric in self._metrics),
+            usable=self._requests.usable and not self._blind and all(metric.usable for metric in self._metrics),
             canary_requests=self._seen,
             problem=problem.reason,
             problem_message=problem.message,
@@ -199,6 +199,12 @@ class Collector:
             return ""
         metrics = {metric.name: metric.state for metric in self._metrics if metric.state is not None}
         return saved.Saved(self._canary.revision, self._seen, analysis, metrics).text()
+
+    @property
+    def _blind(self) -> bool:
+        """Whether the last reading told nothing of a revision, where three of them would take minutes."""
+        arms = (self._stable, self._canary)
+        return self._source.interval > 0 and any(arm is not None and arm.missed for arm in arms)
 
     def _problem(self) -> quality.Problem | None:
         """What is wrong with the readings, or with what the resource asks for."""
