@@ -3,6 +3,8 @@
 import pytest
 from tests.operator.senses import SensingWorld
 
+from ekiben.cluster import kinds
+
 ROLLOUT = {
     "strategy": "blueGreen",
     "blueGreen": {"duration": "1s"},
@@ -104,3 +106,24 @@ async def test_without_objectives_nobody_reads_a_revision_alone(world):
     await first(world, {"bake": "0s"})
     assert "objectives" not in world.status
     assert not world.watchers._watchers
+
+
+async def test_a_bake_is_held_to_those_of_a_policy_that_is_gone(world):
+    policy = {"metadata": {"namespace": "shop", "name": "one", "uid": "p"}, "spec": {"rollout": ROLLOUT}}
+    world.cluster.put(kinds.ROLLOUT_POLICY, policy)
+    old = await first(world, {"policyRef": "one"})
+    world.apply("x:2", rollout={"policyRef": "one"})
+    for _ in range(30):
+        await world.second()
+        if world.status["stable"]["revision"] != old and "rollout" not in world.status:
+            break
+    assert world.status["stable"]["revision"] != old
+    world.cluster.drop(kinds.ROLLOUT_POLICY, "shop", "one")
+    await serve(world, 12, fine=50)
+    assert world.condition("PolicyUsable")["status"] == "False"
+    assert world.status["objectives"]["revision"] == world.status["stable"]["revision"]
+    await serve(world, 3, fine=30, errors=20)
+    for _ in range(90):
+        await world.second()
+    assert world.status["stable"]["revision"] == old
+    assert told(world, "BakeFailed") is not None
