@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cli.drive import V, ask, look
-from tests.cli.statuses import NAMES, STATES, condition, conditions, one, resource
-from tests.rollout.world import World, serving
+from tests.cli.statuses import COMMANDS, NAMES, STATES, condition, conditions, one, resource
+from tests.rollout.world import World, promoted, serving
 
 from ekiben.api.request import Request, Verb, parse
+from ekiben.cli.explain.tell import tell
 from ekiben.cli.requests.choose import Chosen, RefusedError, choose
 from ekiben.cli.seen import Seen, seen
 
@@ -35,7 +36,7 @@ NEW, SERVING, FORMER = NAMES[3], NAMES[2], NAMES[1]
         (Verb.RETRY, "undone", NEW),
         (Verb.UNDO, "promoted", SERVING),
         (Verb.UNDO, "rolled-back-errors", FORMER),
-        (Verb.UNDO, "undone", NEW),
+        (Verb.UNDO, "undone", FORMER),
     ],
 )
 def test_the_revision_that_is_meant(verb: Verb, state: str, revision: str) -> None:
@@ -68,6 +69,7 @@ def test_the_revision_that_is_meant(verb: Verb, state: str, revision: str) -> No
         (Verb.RESUME, "inconclusive", "`ekiben promote iris -n shop`"),
         (Verb.RETRY, "promoted", "nothing to retry"),
         (Verb.RETRY, "step", "being rolled out right now"),
+        (Verb.RETRY, "rolling-back", "To try it again after that"),
         (Verb.UNDO, "first-serves", "No other revision"),
         (Verb.UNDO, "step", "`ekiben abort iris -n shop`"),
         (Verb.UNDO, "rolling-back", "is being taken out already"),
@@ -109,6 +111,19 @@ def test_undo_takes_a_number_or_a_name() -> None:
 
 def test_undo_does_not_go_back_to_what_was_rejected() -> None:
     assert choose(Verb.UNDO, one("bake-failed")).revision == FORMER
+
+
+def test_undo_again_goes_back_further() -> None:
+    world = serving()
+    promoted(world, "v2")
+    promoted(world, "v3")
+    assert ask(world, Verb.UNDO).revision == "v2"
+    world.run(20)
+    assert ask(world, Verb.UNDO).revision == "v1"
+    world.run(20)
+    promoted(world, "v4")
+    assert choose(Verb.UNDO, look(world)).revision == "v1", "not to what was left for cause"
+    assert choose(Verb.UNDO, look(world), to="3").revision == "v3"
 
 
 @pytest.mark.parametrize("state", sorted(STATES))
@@ -187,7 +202,9 @@ def test_the_operator_agrees_with_each_choice() -> None:
     assert ask(world, Verb.UNDO).outcome == "Done"
     world.run(20)
     assert world.status.stable.revision == "v1"
-    assert ask(world, Verb.UNDO).outcome == "Done", "undone again, it comes back"
+    with pytest.raises(RefusedError, match=r"but what an undo has left\. To return to revision 2 .*undo iris --to v2"):
+        ask(world, Verb.UNDO)
+    assert ask(world, Verb.UNDO, to="2").outcome == "Done", "named, it comes back"
     world.run(20)
     assert world.status.stable.revision == "v2"
     world.apply(f"{V}3")
@@ -237,3 +254,41 @@ def test_what_sleeps_can_be_woken(status: bool | None, reason: str) -> None:
 def test_what_does_not_sleep_cannot_be_woken_and_the_condition_says_why(reason: str) -> None:
     with pytest.raises(RefusedError, match="nothing to wake: iris does not sleep: so the condition says"):
         choose(Verb.WAKE, _sleeps(False, reason, "so the condition says"))
+
+
+def test_what_recreate_cannot_bring_back_is_told_and_tried_again() -> None:
+    world = serving()
+    world.apply(f"{V}2", rollout={"strategy": "recreate", "bake": "5s", "progressDeadline": "30s"})
+    while "v2" not in world.deployed or not world.deployed["v2"].wanted:
+        world.run(1)
+    world.deployed["v1"].startable = False
+    world.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3)
+    world.run(60)
+    story = tell(look(world), world.now, COMMANDS)
+    assert story.headline.endswith("Revision 1, which comes back, is not ready in time.")
+    assert story.options[0].command.startswith("ekiben retry iris")
+    with pytest.raises(RefusedError, match="To try it again: `ekiben retry iris`"):
+        choose(Verb.ABORT, look(world))
+    world.deployed["v2"].trouble, world.deployed["v2"].startable = None, True
+    assert ask(world, Verb.RETRY).outcome == "Done"
+    world.run(30)
+    assert world.weights == {"v2": 100}
+
+
+def test_an_approval_of_a_later_step_names_it_while_its_time_runs() -> None:
+    each = ({"weight": weight, "duration": "20s", "approval": True} for weight in (10, 30))
+    world = serving(rollout={"steps": list(each)})
+    world.apply(f"{V}2")
+    world.run(5)
+    assert choose(Verb.APPROVE, look(world)).weight is None
+    with pytest.raises(RefusedError, match="is at the step of 10 %, not at one of 30 %"):
+        choose(Verb.APPROVE, look(world), weight=30)
+    assert ask(world, Verb.APPROVE).outcome == "Done"
+    while world.weights != {"v1": 70, "v2": 30}:
+        world.run(1)
+    with pytest.raises(RefusedError, match="To approve it all the same: `ekiben approve iris --weight 30`"):
+        choose(Verb.APPROVE, look(world))
+    assert choose(Verb.APPROVE, look(world), weight=30).weight == 30
+    world.verdict = "NotWorse"
+    world.run(30)
+    assert ask(world, Verb.APPROVE).outcome == "Done", "it waits for it"

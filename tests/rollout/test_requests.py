@@ -3,7 +3,7 @@
 import pytest
 from tests.rollout.world import World, serving
 
-from ekiben.api.request import Verb, parse
+from ekiben.api.request import Request, Verb, parse
 
 _V = "registry.test/iris:v"
 
@@ -29,6 +29,14 @@ def test_what_is_no_request_says_what_would_be(text: str) -> None:
 def test_a_request_is_written_as_it_is_read(verb: Verb) -> None:
     request = parse(f"{verb.value} abc 1")
     assert parse(request.text()) == request
+
+
+@pytest.mark.parametrize("text", ["promote v2 id 30", "approve v2 id 30 %", "approve v2 id -1", "approve v2 id thirty"])
+def test_only_an_approval_names_a_step(text: str) -> None:
+    with pytest.raises(ValueError, match="is no request"):
+        parse(text)
+    assert parse("approve v2 id 30") == Request(Verb.APPROVE, "v2", "id", 30)
+    assert parse(Request(Verb.APPROVE, "v2", "id", 30).text()).weight == 30
 
 
 def test_nonsense_in_the_annotation_is_told_once(canary: World) -> None:
@@ -138,5 +146,67 @@ def test_status_says_when_the_present_wait_ends(canary: World) -> None:
     running = canary.status.rollout
     assert running is not None
     assert running.next_look is not None
+    assert running.deadline is None, "no verdict is needed at 10 %"
+    _at(canary, 50, 20)
+    canary.run(3)
+    running = canary.status.rollout
+    assert running.next_look is not None
     assert running.deadline is not None
     assert running.next_look < running.deadline
+
+
+def _approvals() -> World:
+    each = ({"weight": weight, "duration": "20s", "approval": True} for weight in (10, 30, 50))
+    one = serving(rollout={"steps": list(each)})
+    one.apply("registry.test/iris:v2")
+    one.run(5)
+    return one
+
+
+def _at(one: World, weight: int, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        one.run(1)
+        if one.weights == {"v1": 100 - weight, "v2": weight}:
+            return
+    raise AssertionError(one.weights)
+
+
+def test_a_repeated_approval_does_not_count_for_the_next_step() -> None:
+    one = _approvals()
+    assert one.ask("approve", "v2", "anna")[0] == "Done", "its time still runs"
+    _at(one, 30, 30)
+    one.run(3)
+    outcome, message = one.ask("approve", "v2", "bert")
+    assert outcome == "Refused"
+    assert message.endswith("ask again when it does, or now with `ekiben approve iris --weight 30`")
+    one.run(40)
+    assert one.weights == {"v1": 70, "v2": 30}
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    assert one.ask("approve", "v2", "carl")[0] == "Done", "it is waited for"
+    _at(one, 50, 5)
+
+
+def test_an_approval_that_names_its_step_counts_for_that_one_alone() -> None:
+    one = _approvals()
+    one.request = "approve v2 other 30"
+    one.reconcile()
+    assert one.status.requests[-1].outcome == "Refused"
+    assert "the step of 30 %, and the present one has 10 %" in one.status.requests[-1].message
+    one.request = "approve v2 first 10"
+    one.reconcile()
+    _at(one, 30, 30)
+    one.run(3)
+    one.request = "approve v2 second 30"
+    one.reconcile()
+    assert one.status.requests[-1].outcome == "Done", "its time still runs"
+    _at(one, 50, 25)
+
+
+def test_a_preview_has_no_step_to_name() -> None:
+    one = serving()
+    one.apply("registry.test/iris:v2", rollout={"strategy": "blueGreen", "blueGreen": {"approval": True}})
+    one.run(8)
+    one.request = "approve v2 first 10"
+    one.reconcile()
+    assert "strategy canary alone has steps" in one.status.requests[-1].message
+    assert one.ask("approve", "v2")[0] == "Done"

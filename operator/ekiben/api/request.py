@@ -1,4 +1,4 @@
-"""Commands that are no state: one annotation, `ekiben.dev/request: "VERB REVISION ID"`."""
+"""Commands that are no state: one annotation, `ekiben.dev/request: "VERB REVISION ID"` (approve: and a WEIGHT)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from .base import GROUP
 
 REQUEST_ANNOTATION = f"{GROUP}/request"
-_FORM = re.compile(r"([a-z]{1,16}) ([a-z0-9]{1,63}) ([-A-Za-z0-9._]{1,64})")
+_FORM = re.compile(r"([a-z]{1,16}) ([a-z0-9]{1,63}) ([-A-Za-z0-9._]{1,64})(?: ([0-9]{1,3}))?")
 
 
 class Verb(StrEnum):
@@ -45,22 +45,27 @@ class Request:
     id: str
     """Chosen by the sender: a second request with the ID of an earlier one is not handled."""
 
+    weight: int | None = None
+    """Of `approve`, the weight of the step that it is meant for, in per cent; None for the one that is waited at."""
+
     def text(self) -> str:
         """Return the annotation's value."""
-        return f"{self.verb.value} {self.revision} {self.id}"
+        step = "" if self.weight is None else f" {self.weight}"
+        return f"{self.verb.value} {self.revision} {self.id}{step}"
 
 
 def parse(text: str) -> Request:
     """Read the annotation.
 
     Raises:
-        ValueError: it has not the form "VERB REVISION ID"; the message says what would be right.
+        ValueError: it has not the form "VERB REVISION ID", or "approve REVISION ID WEIGHT"; the message says what would
+            be right.
     """
     found = _FORM.fullmatch(text)
-    if found is None or found[1] not in set(Verb):
+    if found is None or found[1] not in set(Verb) or (found[4] and found[1] != Verb.APPROVE):
         verbs = ", ".join(Verb)
         raise ValueError(
             f'{text[:80]!r} is no request: write "VERB REVISION ID" with a verb out of {verbs}, the name of a revision '
             "and an ID of your own choice (letters, digits, '.', '_' and '-')"
         )
-    return Request(Verb(found[1]), found[2], found[3])
+    return Request(Verb(found[1]), found[2], found[3], int(found[4]) if found[4] else None)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ekiben.api.modeldeployment import Metadata
 from ekiben.api.rollout import Rollout
 from ekiben.api.status import Condition, RevisionStatus, Status
+from ekiben.rollout import proven
 
 
 class UnreadableError(Exception):
@@ -64,6 +65,11 @@ class Seen:
         found = self.condition(kind)
         return found if found is not None and found.status == "True" else None
 
+    def paused_by(self, reason: str) -> bool:
+        """Return whether condition Paused is True for this reason."""
+        paused = self.told("Paused")
+        return paused is not None and paused.reason == reason
+
     def numbers(self) -> dict[str, int]:
         """Return the number of each revision that the status names, by its name; those that take part come first."""
         found: dict[str, int] = {}
@@ -79,6 +85,16 @@ class Seen:
         for decision in reversed(status.decisions):
             found.setdefault(decision.revision, decision.number)
         return found
+
+    def before(self) -> str:
+        """Return the revision that `undo` without --to goes back to; empty where there is none.
+
+        Neither what was rejected nor what an undo has left: a second undo goes back further, not forward again.
+        """
+        status = self.status
+        unfit = {status.rejected_revision, status.stable.revision if status.stable else None}
+        found = (one for one in proven.served(status) if one not in unfit and not proven.undone(status, one))
+        return next(found, "")
 
     def data(self) -> dict[str, Any]:
         """Return what -o json prints: the status, with the names that say whose it is."""

@@ -29,5 +29,18 @@ def needed(policy: Rollout, running: RolloutStatus) -> bool:
         return (policy.blue_green or BlueGreen()).approval
     if policy.strategy is Strategy.SHADOW:
         return (policy.shadow or Shadow()).approval
-    step = present(policy, running)
-    return step.approval or (step.weight == 0 and following(policy, running) > NOT_WORSE_ABOVE)
+    return _asked(policy, running.step)
+
+
+def repeatable(policy: Rollout, running: RolloutStatus) -> bool:
+    """Return whether an approval that names no step may be meant for one before the present step, as a repeated one is.
+
+    So it is wherever an earlier step asked for approval, and somebody gave it or skipped it.
+    """
+    return policy.strategy is Strategy.CANARY and any(_asked(policy, index) for index in range(running.step))
+
+
+def _asked(policy: Rollout, index: int) -> bool:
+    step, after = policy.steps[min(index, len(policy.steps) - 1)], index + 1
+    following = policy.steps[after].weight if after < len(policy.steps) else 100
+    return step.approval or (step.weight == 0 and following > NOT_WORSE_ABOVE)

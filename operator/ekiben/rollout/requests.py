@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ekiben.api.request import Request, Verb, parse
+from ekiben.api.rollout import Strategy
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
 from . import approval, asleep, ending, halt, pins, proven, recreate, times
@@ -103,8 +104,26 @@ def _approve(draft: Draft, request: Request) -> str:
         raise Refused("nothing waits for approval here")
     if running.approved:
         raise Refused("this was approved already")
+    _for_this_step(draft, running, request)
     draft.update_rollout(approved=True)
     return "approved: it goes on when its time has passed and the evidence holds"
+
+
+def _for_this_step(draft: Draft, running: RolloutStatus, request: Request) -> None:
+    """Refuse an approval that may be meant for another step than the present one."""
+    steps = draft.policy.strategy is Strategy.CANARY
+    weight = approval.present(draft.policy, running).weight
+    if request.weight is not None and not (steps and request.weight == weight):
+        at = f"the present one has {weight} %" if steps else "strategy canary alone has steps"
+        raise Refused(f"it is meant for the step of {request.weight} %, and {at}: look again, and ask anew")
+    paused = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
+    awaited = paused is not None and (paused.status, paused.reason) == ("True", "AwaitingApproval")
+    if request.weight is None and approval.repeatable(draft.policy, running) and not awaited:
+        name = draft.observation.resource.metadata.name
+        raise Refused(
+            f"it may be meant for an earlier step, and the one of {weight} % does not wait for approval yet: ask again "
+            f"when it does, or now with `ekiben approve {name} --weight {weight}`"
+        )
 
 
 def _promote(draft: Draft, request: Request) -> str:

@@ -87,7 +87,9 @@ def _going_on(seen: Seen, episode: Episode, old: str) -> str:
     if running.state in ("RollingBack", "Restoring"):
         left = {"Superseded": "another revision is asked for", "Cancelled": f"{old} is asked for again"}
         reason = why or left.get(running.reason, "")
-        return f"{name} is being taken out{f': {reason}' if reason else ''}."
+        late = paused is not None and paused.reason == "ProgressDeadlineExceeded"
+        barred = f" {old[0].upper()}{old[1:]}, which comes back, is not ready in time." if late else ""
+        return f"{name} is being taken out{f': {reason}' if reason else ''}.{barred}"
     if paused is not None:
         return f"{name} {_HOLDS.get(paused.reason, 'is held')} at {share}."
     if progressing is not None and progressing.reason == "StableUnavailable":

@@ -44,8 +44,15 @@ def options(seen: Seen, commands: Commands) -> tuple[Option, ...]:
     if running.state == "First":
         return tuple(_first(running, commands))
     if running.state in _BACK:
-        return (Option(commands.of("status", " -w"), "watch it until it is over"),)
+        return (*_barred(seen, running, commands), Option(commands.of("status", " -w"), "watch it until it is over"))
     return tuple(_rollout(seen, running, commands))
+
+
+def _barred(seen: Seen, running: RolloutStatus, commands: Commands) -> list[Option]:
+    """Return what there is besides waiting where the revision that comes back (recreate) is not ready in time."""
+    late = seen.paused_by("ProgressDeadlineExceeded")
+    again = late and running.state == "Restoring" and running.revision == seen.status.rejected_revision
+    return [Option(commands.of("retry"), f"try {seen.called(running.revision)} again")] if again else []
 
 
 def _rollout(seen: Seen, running: RolloutStatus, commands: Commands) -> list[Option]:
@@ -104,9 +111,9 @@ def _settled(seen: Seen, commands: Commands) -> list[Option]:
     elif pinned is not None and status.rejected_revision is None and pinned.revision != pinned.instead_of:
         again = seen.called(pinned.instead_of)
         found.append(Option(commands.of("retry"), f"roll out {again} after all, from its first step"))
-    elif proven and status.rejected_revision is None:
+    elif seen.before() and status.rejected_revision is None:
         former = status.former
         at_once = f"go back to revision {former.number} at once: its pods are still up" if former else ""
-        found.append(Option(commands.of("undo"), at_once or f"go back to {seen.called(proven[0])}"))
+        found.append(Option(commands.of("undo"), at_once or f"go back to {seen.called(seen.before())}"))
     found.append(Option(commands.of("history"), "see every rollout"))
     return found

@@ -14,7 +14,6 @@ from ekiben.api.status import RolloutStatus
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
 from ekiben.rollout import approval
-from ekiben.rollout.proven import served
 
 _BACK = ("RollingBack", "Restoring")
 _REPLACED = ("Clearing", "Replacing")
@@ -38,10 +37,19 @@ class Chosen:
     revision: str
     effect: str
     """What happens then, in plain English: the question before it is sent, without its question mark."""
+    weight: int | None = None
+    """Of approve, the weight of the step that it is meant for alone, in per cent."""
 
 
 def choose(
-    verb: Verb, seen: Seen, *, revision: str = "", to: str = "", prog: str = "ekiben", flags: str = ""
+    verb: Verb,
+    seen: Seen,
+    *,
+    revision: str = "",
+    to: str = "",
+    weight: int | None = None,
+    prog: str = "ekiben",
+    flags: str = "",
 ) -> Chosen:
     """Return the request to send.
 
@@ -50,13 +58,14 @@ def choose(
         seen: the resource as it is.
         revision: name or number of the revision that it has to be meant for; empty takes the one that applies.
         to: of `undo`, name or number of the revision to go back to; empty takes the one that served before.
+        weight: of `approve`, the weight of the step that it is meant for; None takes the one that is waited at.
         prog: how the program was called.
         flags: what reaches the same namespace and cluster, such as " -n shop".
 
     Raises:
         RefusedError: it makes no sense.
     """
-    return _Choice(seen, revision, f"{prog} {{}} {seen.name}{flags}").of(verb, to)
+    return _Choice(seen, revision, f"{prog} {{}} {seen.name}{flags}", weight).of(verb, to)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class _Choice:
     wanted: str
     form: str
     """How a command is typed: "ekiben {} iris -n shop"."""
+    weight: int | None = None
 
     def of(self, verb: Verb, to: str) -> Chosen:
         """Choose, by verb."""
@@ -89,7 +99,7 @@ class _Choice:
                 f"{self._called(running.revision)} replaces the former one (strategy recreate): "
                 f"it takes over as soon as it is ready. To go back: {self._typed('abort')}"
             )
-        return Chosen(verb, self._meant(running.revision), self._effect(verb, running))
+        return Chosen(verb, self._meant(running.revision), self._effect(verb, running), self.weight)
 
     def _running(self, verb: Verb) -> RolloutStatus:
         """Return the rollout that there must be for most verbs."""
@@ -104,7 +114,8 @@ class _Choice:
                 f"to. To see why they are not: {self._typed('explain')}"
             )
         if running.state in _BACK:
-            raise RefusedError(f"{name} is being taken out already ({running.reason}). {self._retry_later()}")
+            again = self._retry_later(running.state)
+            raise RefusedError(f"{name} is being taken out already ({running.reason}). {again}")
         if running.state == "Promoting" and verb is not Verb.ABORT:
             raise RefusedError(f"{name} is taking over all requests already. To go back: {self._typed('abort')}")
         return running
@@ -119,8 +130,8 @@ class _Choice:
             return " The operator has not looked at the latest change of the resource yet: try again in a moment."
         return ""
 
-    def _retry_later(self) -> str:
-        return f"To try it again after that: {self._typed('retry')}"
+    def _retry_later(self, state: str = "") -> str:
+        return f"To try it again{'' if state == 'Restoring' else ' after that'}: {self._typed('retry')}"
 
     def _needs_approval(self, running: RolloutStatus) -> None:
         if running.approved:
@@ -130,6 +141,20 @@ class _Choice:
             raise RefusedError(
                 f"{self._called(running.revision)} waits for no approval at this point.{self._why_waiting()} "
                 f"To go on without waiting: {self._typed('skip')} or {self._typed('promote')}"
+            )
+        if policy is not None:
+            self._approves_this(policy, running)
+
+    def _approves_this(self, policy: Rollout, running: RolloutStatus) -> None:
+        """Refuse where it may be meant for another step than the present one."""
+        weight = approval.present(policy, running).weight
+        if self.weight is not None and (policy.strategy is not Strategy.CANARY or self.weight != weight):
+            is_at = f"at the step of {weight} %" if policy.strategy is Strategy.CANARY else "at no step"
+            raise RefusedError(f"{self._called(running.revision)} is {is_at}, not at one of {self.weight} %.")
+        if self.weight is None and approval.repeatable(policy, running) and not self.seen.paused_by("AwaitingApproval"):
+            raise RefusedError(
+                f"An earlier step asked for approval too, and the one of {weight} % does not wait for it yet. "
+                f"To approve it all the same: {self._typed('approve', f' --weight {weight}')}"
             )
 
     def _why_waiting(self) -> str:
@@ -172,10 +197,11 @@ class _Choice:
 
     def _retry(self) -> Chosen:
         status = self.seen.status
-        if status.rollout is not None and status.rollout.state not in _BACK:
-            raise RefusedError(
-                f"{self._called(status.rollout.revision)} is being rolled out right now: there is nothing to retry."
-            )
+        running = status.rollout
+        if running is not None and running.state != "Restoring":
+            doing = "rolled out right now: there is nothing to retry."
+            doing = f"taken out still. {self._retry_later()}" if running.state == "RollingBack" else doing
+            raise RefusedError(f"{self._called(running.revision)} is being {doing}")
         left = status.rejected_revision or self._left_by_undo()
         if left is None:
             raise RefusedError(
@@ -194,20 +220,17 @@ class _Choice:
         serving = self._serving()
         if not to and status.rollout is not None:
             raise RefusedError(self._undo_in_rollout(status.rollout, serving))
-        target = self._target(to) if to else self._before(serving)
+        target = self._target(to) if to else self.seen.before()
         if not target:
-            raise RefusedError(
-                f"No other revision than {self.seen.called(serving)} has served: there is none to go back to."
-            )
+            raise RefusedError(self._no_former(serving))
         if target == serving:
             raise RefusedError(f"{self._called(serving)} is the one that serves.")
         way = f"{self.seen.called(serving)} to {self.seen.called(target)}"
-        effect = f"go back from {way}; it serves until spec.model changes"
-        return Chosen(Verb.UNDO, target, effect)
+        return Chosen(Verb.UNDO, target, f"go back from {way}; it serves until spec.model changes")
 
     def _undo_in_rollout(self, running: RolloutStatus, serving: str) -> str:
         """Say what may be meant: the new revision's end, or going back further than that."""
-        name, before = self._called(running.revision), self._before(serving)
+        name, before = self._called(running.revision), self.seen.before()
         further = f" To go back further, to {self.seen.called(before)}: {self._typed('undo', f' --to {before}')}"
         if running.state in _BACK:
             begin = f"{name} is being taken out already; {self.seen.called(serving)} serves."
@@ -225,10 +248,12 @@ class _Choice:
             f"No revision {to} of {self.seen.name} is known; there are: {known or 'none'}. {self._typed('history')}"
         )
 
-    def _before(self, serving: str) -> str:
-        """Return the revision that served before and was not rejected; empty where there is none."""
-        unfit = (serving, self.seen.status.rejected_revision)
-        return next((revision for revision in served(self.seen.status) if revision not in unfit), "")
+    def _no_former(self, serving: str) -> str:
+        left = self._left_by_undo()
+        if left is None:
+            return f"No other revision than {self.seen.called(serving)} has served: there is none to go back to."
+        back = f"To return to {self.seen.called(left)}: {self._typed('undo', f' --to {left}')}"
+        return f"There is none to go back to but what an undo has left. {back}"
 
     def _wake(self) -> Chosen:
         serving, asleep = self._serving(), self.seen.condition("Asleep")

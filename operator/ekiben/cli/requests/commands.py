@@ -59,12 +59,14 @@ class _Order:
     sure: bool = False
     wait: bool = True
     timeout: float = 30.0
+    weight: int | None = None
 
     def choice(self, agreed: str = "") -> Choice:
         """Return the decision; `agreed` is the revision that the user was told of."""
         undo = self.verb is Verb.UNDO
         revision, to = ("", agreed or self.to) if undo else (agreed or self.revision, "")
-        return partial(choose, self.verb, revision=revision, to=to, prog=places.prog(), flags=self.place.flags)
+        meant = partial(choose, self.verb, revision=revision, to=to, weight=self.weight)
+        return partial(meant, prog=places.prog(), flags=self.place.flags)
 
 
 async def _send(order: _Order) -> int:
@@ -155,6 +157,21 @@ def _command(verb: Verb) -> click.Command:
     return click.command(verb.value, help=f"{_HELP[verb]}\n\n{_EXIT_CODES}", short_help=_HELP[verb])(callback)
 
 
+def _approve() -> click.Command:
+    percent = click.IntRange(0, 100)
+
+    @_common
+    @click.option("--weight", type=percent, metavar="PERCENT", help="Approve the step of this weight alone.")
+    @click.option("--revision", default="", metavar="N|HASH", help="Refuse if it would be about another revision.")
+    def callback(
+        name: str, place: Place, revision: str, weight: int | None, yes: bool, timeout: float, no_wait: bool
+    ) -> None:
+        _carry_out(_Order(Verb.APPROVE, place, name, revision, "", yes, not no_wait, timeout, weight))
+
+    text = _HELP[Verb.APPROVE]
+    return click.command("approve", help=f"{text}\n\n{_EXIT_CODES}", short_help=text)(callback)
+
+
 def _undo() -> click.Command:
     @_common
     @click.option("--to", default="", metavar="N|HASH", help="Number or name of the revision to go back to.")
@@ -164,6 +181,6 @@ def _undo() -> click.Command:
     return click.command("undo", help=f"{_HELP[Verb.UNDO]}\n\n{_EXIT_CODES}", short_help=_HELP[Verb.UNDO])(callback)
 
 
-approve, promote, skip, pause = (_command(verb) for verb in (Verb.APPROVE, Verb.PROMOTE, Verb.SKIP, Verb.PAUSE))
-resume, abort, retry, wake = (_command(verb) for verb in (Verb.RESUME, Verb.ABORT, Verb.RETRY, Verb.WAKE))
-undo = _undo()
+promote, skip, pause, resume = (_command(verb) for verb in (Verb.PROMOTE, Verb.SKIP, Verb.PAUSE, Verb.RESUME))
+abort, retry, wake = (_command(verb) for verb in (Verb.ABORT, Verb.RETRY, Verb.WAKE))
+approve, undo = _approve(), _undo()

@@ -56,7 +56,7 @@ class Sender:
         seen = await self._after_others(patience)
         for attempt in range(1, _ATTEMPTS + 1):
             chosen = choice(seen)
-            request = Request(chosen.verb, chosen.revision, identity)
+            request = Request(chosen.verb, chosen.revision, identity, chosen.weight)
             try:
                 await self._write(seen, request)
                 break
