@@ -59,6 +59,20 @@ def test_a_state_of_many_pods_fits_into_8_kilobytes():
     assert len(state.to_json()) <= 8192
 
 
+def test_a_state_of_the_second_version_goes_on_with_what_it_knew_of_pods():
+    rng = np.random.default_rng(2)
+    state = initial(Config(), Histogram(BOUNDS, (100,) * 16))
+    for n in range(5):
+        state, _ = step(state, Block(str(n), n, arm(rng, 2, 0.08), arm(rng, 6, 0.08), BOUNDS, 0.25))
+    data = json.loads(state.to_json())
+    data["version"] = 2
+    data["pods"][2] = [row[1:] for row in data["pods"][2]]
+    read = State.from_json(json.dumps(data))
+    assert [row[1:] for row in read.pods.drawn] == [row[1:] for row in state.pods.drawn]
+    assert all(row[0] == 0 for row in read.pods.drawn)
+    step(read, Block("9", 9, arm(rng, 2, 0.08), arm(rng, 6, 0.08), BOUNDS, 0.25))
+
+
 @pytest.mark.parametrize("each", [1_000, 10**11])
 def test_a_state_fits_however_many_bounds_pods_and_requests_there_are(each):
     rng = np.random.default_rng(3)
@@ -123,7 +137,7 @@ def test_a_first_version_whose_latency_waits_or_is_left_out_goes_on():
 @pytest.mark.parametrize(
     "broken",
     [
-        {"version": 3},
+        {"version": 99},
         {"errors": {}},
         {"ids": None},
         {"mode": "?"},

@@ -1,7 +1,7 @@
 """The analysis' state as JSON: versioned, and short, since it stands in the status of a resource.
 
 Version 1 had latency as one boundary, no rejected requests and nothing about pods. What it knew is kept: its wealths go
-on under the present bets, with the shares of falseRollback that they began with.
+on under the present bets, with the shares of falseRollback that they began with. Version 2 knew one kind of noise less.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .block import Table
 from .config import Config
 from .histogram import Histogram
 from .metric import LatencyMode, Metric
-from .noise import QUIET, Noise, Pod
+from .noise import DRAWN, QUIET, Noise, Pod
 from .pace import Pace
 from .slowness import Answers
 from .split import Split
@@ -23,7 +23,7 @@ from .wealth import Wealth
 if TYPE_CHECKING:
     from .state import State
 
-VERSION = 2
+VERSION = 3
 Json = dict[str, Any]
 
 
@@ -128,7 +128,8 @@ def _read_noise(data: Any) -> Noise | None:
     return Noise(
         tuple((boundary, tilt) for boundary, tilt in channels),
         tuple(Pod(key, tuple(seen), tuple(expected)) for key, seen, expected in pods),
-        tuple(tuple(row) for row in drawn),
+        # The second version knew no frailties as wild as the first of these.
+        tuple((0.0,) * (len(DRAWN) - len(row)) + tuple(row) for row in drawn),
         tuple(int(one) for one in more[0]) if more else (),
     )
 

@@ -28,8 +28,11 @@ FEWEST_PODS = 3
 FEWEST_FOR_LATENCY = 2
 """The same for latency: pods rarely fail differently, but no two nodes are equally fast."""
 _LASTING = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-_DRAWN = (1.0, 3.0, 10.0, 30.0, 100.0)
+DRAWN = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _BELIEF = {1.0: 0.01, 3.0: 0.03}
+"""rho of frailties that last, where it is not the usual one: a sick pod is rare, and would hide a bad canary's."""
+_BELIEF_DRAWN = {0.3: 0.03, 1.0: 0.03, 3.0: 0.05}
+"""rho of those drawn anew: the bench's family with a correlation of 0.02 at 1 % errors has kappa 0.5."""
 _USUAL = 0.1
 """rho: how readily noise of such a size is believed. The bound under it is falseRollback / rho."""
 QUIET = log(_USUAL)
@@ -92,7 +95,7 @@ def with_latency(noise: Noise, more: tuple[tuple[float, float], ...]) -> Noise:
     kept = sum(boundary <= 0 for boundary, _ in noise.channels)
     none, nothing = (0,) * len(more), (0.0,) * len(more)
     pods = tuple(Pod(pod.key, pod.seen[:kept] + none, pod.expected[:kept] + nothing) for pod in noise.pods)
-    drawn = (*noise.drawn[:kept], *(((0.0,) * len(_DRAWN),) * len(more))) if noise.drawn else ()
+    drawn = (*noise.drawn[:kept], *(((0.0,) * len(DRAWN),) * len(more))) if noise.drawn else ()
     return replace(noise, channels=(*noise.channels[:kept], *more), pods=pods, drawn=drawn)
 
 
@@ -135,10 +138,11 @@ def log_discount(noise: Noise, channels: Sequence[int], fewest: int = FEWEST_POD
         return QUIET
     seen = np.array([[pod.seen[channel] for pod in noise.pods] for channel in channels], dtype=np.float64)
     expected = np.array([[pod.expected[channel] for pod in noise.pods] for channel in channels])
-    lasting = log_ratios(seen, expected, _LASTING, _POINTS_LASTING) + _log_belief(_LASTING)
+    lasting = log_ratios(seen, expected, _LASTING, _POINTS_LASTING) + _log_belief(_LASTING, _BELIEF)
     found = float(lasting.max())
     if noise.drawn:
-        found = max(found, float((np.array([noise.drawn[c] for c in channels]) + _log_belief(_DRAWN)).max()))
+        drawn = np.array([noise.drawn[c] for c in channels]) + _log_belief(DRAWN, _BELIEF_DRAWN)
+        found = max(found, float(drawn.max()))
     return found
 
 
@@ -249,16 +253,16 @@ def _added(noise: Noise, known: Mapping[str, Pod], keys: list[str], seen: Matrix
 
 
 def _drawn(noise: Noise, seen: Matrix, expected: Matrix) -> tuple[tuple[float, ...], ...]:
-    before = np.array(noise.drawn) if noise.drawn else np.zeros((len(noise.channels), len(_DRAWN)))
+    before = np.array(noise.drawn) if noise.drawn else np.zeros((len(noise.channels), len(DRAWN)))
     # One event has no pod that it could be compared with.
     told = seen.sum(axis=1) >= 2
     if told.any():
-        before[told] += log_ratios(seen[told], expected[told], _DRAWN, _POINTS_DRAWN)
+        before[told] += log_ratios(seen[told], expected[told], DRAWN, _POINTS_DRAWN)
     return tuple(tuple(round(float(one), _DIGITS) for one in row) for row in before)
 
 
-def _log_belief(kappas: Sequence[float]) -> Vector:
-    return np.array([log(_BELIEF.get(kappa, _USUAL)) for kappa in kappas])
+def _log_belief(kappas: Sequence[float], belief: Mapping[float, float]) -> Vector:
+    return np.array([log(belief.get(kappa, _USUAL)) for kappa in kappas])
 
 
 def _log_rising(kappa: float, x: Matrix) -> Matrix:

@@ -68,7 +68,7 @@ class State:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return a state from its text, of this version or of the one before.
+        """Return a state from its text, of this version or of one before.
 
         Raises:
             StateError: the text is not a state, or was written by another version.
@@ -78,7 +78,7 @@ class State:
             version = data.pop("version")
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise StateError(f"this is not a state of the analysis: {text[:80]!r}") from error
-        if version not in (1, codec.VERSION):
+        if version not in range(1, codec.VERSION + 1):
             raise StateError(
                 f"the state was written in version {version} of its format; this program reads 1 to {codec.VERSION}"
             )

@@ -34,6 +34,8 @@ _NOISY = -1.0
 """Pods may be about to explain the wealth: what is beyond the goal may then be of use."""
 _NEAR = 1.5
 """So near the goal a block will hardly make pods explain more than it brings."""
+_MANY_PODS = 5
+"""Pods of the stable from which that holds."""
 
 
 def initial(config: Config, baseline: Histogram | None, *, rejected: bool = True) -> State:
@@ -108,7 +110,9 @@ def _goal(state: State, metric: Metric, fewest: int = noise.FEWEST_PODS) -> floa
     """Return the log of the wealth beyond which more is of no use; it rests on earlier blocks, as a cap has to."""
     goal = log(1 / (state.config.alpha * metric.share))
     guarded = state.pods is not None and state.pods.baseline_pods >= fewest
-    useful = guarded and (metric.noise > _NOISY or metric.wealth.log_wealth < goal - _NEAR)
+    # With few pods a block that convicts is also one in which pods differ most.
+    few = guarded and state.pods is not None and state.pods.baseline_pods < _MANY_PODS
+    useful = guarded and (few or metric.noise > _NOISY or metric.wealth.log_wealth < goal - _NEAR)
     return inf if useful else goal
 
 
