@@ -165,3 +165,15 @@ async def test_a_setting_that_allows_less_leaves_what_serves_and_makes_nothing_a
     assert world.withheld
     await stage.traffic.set_weights(world, SetWeights(((STABLE, 100),)))
     assert stage.get(kinds.HTTP_ROUTE, NAME) is None
+
+
+async def test_what_sleeps_is_woken_where_it_is_reached():
+    stage = Stage(traffic={"hostnames": ["iris.example.com"], "path": "/m"})
+    stage.revision(STABLE)
+    await stage.traffic.set_weights(await stage.read(), SetWeights(((STABLE, 100),), wake=True))
+    stage.apply(traffic=FOREIGN)
+    world = await seen(stage, Rendering())
+    await stage.traffic.set_weights(world, SetWeights(((STABLE, 100),)))
+    spec = stage.get(kinds.HTTP_ROUTE, NAME)["spec"]
+    assert stage.backends(NAME) == {f"iris-{STABLE}": 100}
+    assert (spec["hostnames"], spec["rules"][-1]["matches"][0]["path"]["value"]) == (["iris.example.com"], "/m")
