@@ -28,6 +28,7 @@ def _promoting() -> World:
     one.run(10)
     one.deployed["v2"].startable = False
     one.verdict = "NotWorse"
+    one.reconcile()
     one.apply(scaling={"minReplicas": 8})
     one.run(3)
     assert one.status.rollout is not None
