@@ -152,6 +152,8 @@ async def _steered_by_hand(one: _Reader) -> None:
     await one.watches("commands.md", "ekiben status iris -w", "20 %")
     assert json.loads(await one.types("commands.md", "ekiben status iris -o json"))
     await one.types("commands.md", "ekiben pause iris")
+    refused = await one.types("commands.md", "ekiben approve iris --weight 30", code=1)
+    assert "at the step of 20 %, not at one of 30 %" in refused
     await one.types("commands.md", "ekiben approve iris")
     await one.types("commands.md", "ekiben resume iris")
     status = await one.until(_weighs(50, 2))
@@ -192,6 +194,8 @@ async def _taken_back_and_undone(one: _Reader) -> None:
     await one.types("gitops.md", "kubectl wait mdep/iris --for=condition=Undone --timeout=10m")
     await one.until(_serves(2))
     await one.types("commands.md", "ekiben undo iris")
+    await one.until(_serves(1))
+    await one.types("commands.md", "ekiben undo iris --to 3")
     await one.until(_serves(3))
     await one.applies(5)
     await one.until(lambda status: (status.get("canary") or {}).get("number") == 5)

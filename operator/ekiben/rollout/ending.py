@@ -193,10 +193,11 @@ def rolled_back(draft: Draft) -> None:
         return
     outcome = _UNJUDGED.get(running.reason, "RolledBack")
     history.close(draft, outcome, canary, running)
+    left = "gets all requests, and has no ready replica" if capacity.down(draft, stable) else "serves"
     draft.tell(
         outcome,
         f"revision {canary.number} ({canary.revision}) gets no requests and has no pods; "
-        f"revision {stable.number} ({stable.revision}) serves",
+        f"revision {stable.number} ({stable.revision}) {left}",
         warning=outcome == "RolledBack",
     )
     draft.look_in(0)
