@@ -156,7 +156,8 @@ class PodScrapes:
         if scraper != self._scraper:
             self._turn(scraper, settled)
         self._told = self._told or scrapes.telling > 0
-        self._advance([page for page in settled if page.at > self._at], target.restarts)
+        later = [page for page in settled if page.at > self._at]
+        self._advance(later if self._restarts else _newest_whole(later), target.restarts)
         if self._counting.doubted:
             raise self._counting.why(target.name)
         return self._counting.total
@@ -195,6 +196,14 @@ class PodScrapes:
         self._restarts = max(explained, last), restarts
         if failed is not None:
             raise failed
+
+
+def _newest_whole(pages: Sequence[Page]) -> Sequence[Page]:
+    """Return where to begin: what happened before then is nobody's question, restarts among it."""
+    for place in range(len(pages) - 1, 0, -1):
+        if pages[place - 1].series <= pages[place].series:
+            return pages[place:]
+    return pages
 
 
 def _scrapes(series: Sequence[Series], runtime: Runtime) -> Scrapes:
