@@ -81,6 +81,20 @@ def test_a_weekend_of_waiting_for_approval_is_not_the_evidence_s_fault(choice: s
     assert one.weights == ({"v2": 100} if choice == "promote" else {"v1": 100})
 
 
+@pytest.mark.parametrize("problem", ["", "StaleMetrics"])
+def test_a_look_while_approval_is_awaited_writes_nothing(problem: str) -> None:
+    one = serving(rollout={"steps": [{"weight": 10, "duration": "5s", "approval": True}]})
+    one.verdict = "NotWorse"
+    one.apply(f"{_V}2")
+    one.run(20)
+    one.problem = problem
+    one.run(3)
+    before = one.status
+    one.run(0.5, step=0.1)
+    # Each change would be a write, and each write another look.
+    assert one.status == before
+
+
 @pytest.mark.parametrize("why", ["paused", "frozen", "stable-down"])
 def test_time_in_which_nothing_could_be_judged_counts_for_no_deadline(why: str) -> None:
     one = serving(rollout={"analysis": {"deadline": "60s", "onInconclusive": "rollback"}})

@@ -32,11 +32,14 @@ def test_at_0_replicas_a_rollout_rests_without_pods_and_goes_on_with_them(strate
     assert one.weights == {"v2": 100}
 
 
-def test_at_0_replicas_recreate_has_nothing_to_wait_for() -> None:
+def test_at_0_replicas_recreate_promotes_nothing_that_never_had_a_pod() -> None:
     one = _begun("recreate", scaling={"replicas": 0})
     one.run(10)
-    assert one.weights == {"v2": 100}
+    assert one.condition("Progressing") == ("True", "ScaledToZero")
     assert {revision.wanted for revision in one.deployed.values()} == {0}
+    one.apply(scaling={"replicas": 2})
+    one.run(30)
+    assert one.weights == {"v2": 100}
 
 
 def test_at_0_replicas_somebody_may_promote() -> None:

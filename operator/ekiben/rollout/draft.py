@@ -108,6 +108,13 @@ class Draft:
         if self.status.rollout is not None:
             self.update(rollout=self.status.rollout.model_copy(update=fields))
 
+    def stop_judging(self) -> None:
+        """Begin the analysis deadline anew once the canary is judged again: what is noted of it goes altogether.
+
+        A look that counts and then stops must leave nothing behind: each change would be a write, and a further look.
+        """
+        self.update_rollout(judged_since=None, judged_at=None, unusable="", unusable_since=None)
+
     def update_canary(self, **fields: Any) -> None:
         """Change fields of the canary's status."""
         if self.status.canary is not None:

@@ -26,7 +26,8 @@ def run(draft: Draft) -> None:
     if status.stable is not None:
         _keep_route(draft, status.stable)
     # The time in which nothing may move counts for no deadline.
-    draft.update_rollout(waiting_since=None, judged_since=None)
+    draft.update_rollout(waiting_since=None)
+    draft.stop_judging()
 
 
 def waits(draft: Draft) -> list[str]:

@@ -50,7 +50,7 @@ def await_approval(draft: Draft) -> None:
 
 def stop_clock(draft: Draft) -> None:
     """Do not count the time in which somebody else has to act, nor what came before, for the analysis deadline."""
-    draft.update_rollout(judged_since=None)
+    draft.stop_judging()
 
 
 def look(draft: Draft, weight: int) -> None:

@@ -26,7 +26,8 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     else:
         return False
     # What keeps the stable revision down may well keep the new one from starting.
-    draft.update_rollout(waiting_since=None, judged_since=None)
+    draft.update_rollout(waiting_since=None)
+    draft.stop_judging()
     revision = draft.revision(canary.revision)
     kept = revision.autoscaler.min_replicas if revision is not None and revision.autoscaler is not None else 0
     least, most = max(scaling.floor, kept) if scaling.fixed is None else scaling.floor, None

@@ -17,7 +17,8 @@ def for_pods(draft: Draft) -> None:
     running = draft.status.rollout
     if draft.paused:
         draft.hold("Paused", draft.paused)
-        draft.update_rollout(waiting_since=None, judged_since=None)
+        draft.update_rollout(waiting_since=None)
+        draft.stop_judging()
     elif running is not None and running.waiting_since is None:
         draft.update_rollout(waiting_since=times.text(draft.now))
         draft.look_in(seconds(draft.policy.progress_deadline))
