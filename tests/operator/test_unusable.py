@@ -7,9 +7,11 @@ from tests.operator.conftest import KEY
 from tests.operator.traffic_stage import CANARY, NAME, STABLE, Stage
 
 from ekiben.api.modeldeployment import ModelDeployment
+from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.problems import problems
 from ekiben.objects.settings import Settings as Rendering
+from ekiben.operator.status import degraded
 from ekiben.operator.writes import BlockedError
 from ekiben.rollout.plan import SetWeights
 
@@ -177,3 +179,10 @@ async def test_what_sleeps_is_woken_where_it_is_reached():
     spec = stage.get(kinds.HTTP_ROUTE, NAME)["spec"]
     assert stage.backends(NAME) == {f"iris-{STABLE}": 100}
     assert (spec["hostnames"], spec["rules"][-1]["matches"][0]["path"]["value"]) == (["iris.example.com"], "/m")
+
+
+def test_degraded_is_said_once_whatever_was_said_before():
+    once = degraded(Status(), Status(), "Unusable", "no", 1, 0.0)
+    twice = degraded(once, once, "RouteUnusable", "neither", 2, 9.0)
+    assert [(one.reason, one.observed_generation) for one in twice.conditions] == [("RouteUnusable", 2)]
+    assert twice.conditions[0].last_transition_time == once.conditions[0].last_transition_time

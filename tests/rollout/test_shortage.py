@@ -77,7 +77,7 @@ def test_a_canary_short_of_pods_is_still_rolled_back_for_its_answers(make: Any) 
 
 @pytest.mark.parametrize("choice", ["pause", "promote", "rollback"])
 def test_time_without_enough_pods_counts_for_no_analysis_deadline(choice: str) -> None:
-    one = _step(analysis={"deadline": "5m", "onInconclusive": choice})
+    one = _step(analysis={"deadline": "5m", "onInconclusive": choice}, progressDeadline="30m")
     one.run(60)
     _lose(one)
     one.run(900, step=20)
@@ -91,6 +91,31 @@ def test_time_without_enough_pods_counts_for_no_analysis_deadline(choice: str) -
     ended = {"pause": {"v1": 50, "v2": 50}, "promote": {"v2": 100}, "rollback": {"v1": 100}}
     assert one.weights == ended[choice]
     assert choice != "pause" or one.condition("Paused") == ("True", "Inconclusive")
+
+
+@pytest.mark.parametrize("verdict", ["NotWorse", "Unknown"])
+@pytest.mark.parametrize("what", ["step", "shadow"])
+@pytest.mark.parametrize("choice", ["rollback", "pause"])
+def test_a_pod_that_never_comes_back_is_late(verdict: str, what: str, choice: str) -> None:
+    one = (
+        _step(onProgressDeadline=choice)
+        if what == "step"
+        else _one(strategy="shadow", shadow={"duration": "30s", "percent": 100}, onProgressDeadline=choice)
+    )
+    one.verdict = "Unknown"
+    one.run(10)
+    _lose(one)
+    one.verdict = verdict
+    one.run(90)
+    if choice == "rollback":
+        assert one.condition("RolledBack") == ("True", "ProgressDeadlineExceeded")
+        assert one.weights == {"v1": 100}
+        return
+    assert one.condition("Paused") == ("True", "ProgressDeadlineExceeded")
+    one.deployed["v2"].startable = True
+    one.verdict = "NotWorse"
+    one.run(200)
+    assert one.weights == {"v2": 100}
 
 
 def test_a_pause_is_told_before_a_lack_of_pods() -> None:

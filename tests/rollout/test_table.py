@@ -246,7 +246,7 @@ def _late(one: World) -> None:
     if state_of(one) in ("Starting", "Replacing", "First"):
         one.deployed[_subject(one)].ready = 0
         one.reconcile()
-    if state_of(one) == "Preview":
+    if state_of(one) in ("Preview", "Shadow"):
         one.deployed[_subject(one)].ready -= 1
         one.reconcile()
     one.tick(61)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.rollout.world import World, promoted, serving
+from tests.rollout.world import World, promoted, serving, world
 
 from ekiben.rollout import freeze
 from ekiben.rollout.draft import Draft
@@ -32,6 +32,42 @@ def test_a_new_revision_waits_and_begins_once_the_spec_can_be_used() -> None:
     one.unusable = ""
     one.run(2)
     assert one.status.rollout is not None
+
+
+def test_a_running_canary_is_not_left_for_a_revision_that_waits() -> None:
+    one = _canary()
+    one.apply(f"{_V}3")
+    one.verdict = "NotWorse"
+    one.run(120)
+    assert one.weights == {"v2": 100}
+    assert set(one.deployed) == {"v1", "v2"}
+    assert one.condition("Progressing") == ("False", "Unusable")
+
+
+def test_the_first_revision_is_not_left_for_one_that_waits() -> None:
+    one = world()
+    one.reconcile()
+    one.unusable = _WHY
+    one.apply(f"{_V}2")
+    one.run(10)
+    assert one.weights == {"v1": 100}
+    assert set(one.deployed) == {"v1"}
+
+
+def test_a_recreation_is_not_left_for_a_revision_that_waits() -> None:
+    one = World({"model": {"image": f"{_V}1"}, "rollout": {"strategy": "recreate"}})
+    one.run(10)
+    one.apply(f"{_V}2")
+    for _ in range(60):
+        one.reconcile()
+        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
+            break
+        one.tick()
+    one.unusable = _WHY
+    one.apply(f"{_V}3")
+    one.run(30)
+    assert one.weights == {"v2": 100}
+    assert "v3" not in one.deployed
 
 
 def test_a_canary_that_turns_bad_is_rolled_back() -> None:

@@ -62,6 +62,25 @@ def test_a_process_that_says_when_it_started_counts_from_zero_though_nothing_fel
     assert pod.read(PodCounters(13, 6, started=1.5)) == PodCounters(23, 6)
 
 
+def test_a_process_that_started_in_the_second_of_the_last_reading_began_anew(pod):
+    pod.read(PodCounters(10, started=-50.0))
+    # Its start is told to the second, rounded down.
+    assert pod.read(PodCounters(2, started=0.2)) == PodCounters(12)
+
+
+def test_one_that_gets_beyond_what_another_had_counted_is_no_second_sign(pod):
+    pod.read(PodCounters(1000))
+    unread = [isinstance(pod.read(PodCounters(50 * count)), MetricsError) for count in range(1, 60)]
+    assert sum(unread) == 10
+
+
+def test_falls_that_come_rarely_do_not_make_a_pod_unreadable_for_longer_each_time(pod):
+    pod.read(PodCounters(10_000))
+    for _ in range(6):
+        unread = [isinstance(pod.read(PodCounters(count)), MetricsError) for count in range(1, 600)]
+        assert sum(unread) <= 21
+
+
 def test_a_restart_that_nothing_tells_of_waits_and_loses_one_reading(pod):
     pod.read(PodCounters(1000, 5))
     for count in range(3, 13):

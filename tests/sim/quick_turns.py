@@ -176,7 +176,7 @@ def late(one: Quick, part: str = "canary") -> str | None:
         return None
     child.startable = False
     # A preview has all its pods when it begins: it is late for one that it loses.
-    if child.ready > 1 and (one.state == "Preview" or one.rng.random() < 0.3):
+    if child.ready > 1 and (one.state in ("Preview", "Shadow") or one.rng.random() < 0.3):
         child.ready -= 1
     one.note(f"more pods of the {part} do not come up, and {child.ready} are left")
     one.pass_time(one.rng.choice((16, 31)))

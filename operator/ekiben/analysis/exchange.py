@@ -28,6 +28,8 @@ _NEWTON = 6
 _EXPONENT = 40.0
 """What is below exp(-40) of the largest term is left out."""
 _TINY = 1e-290
+_MOST_ANSWERS = 100_000
+"""In all outcomes of a block that are looked at one by one."""
 
 
 def log_mean(counts: Vector, chosen: int, log_ratios: Matrix) -> Vector:
@@ -81,10 +83,12 @@ def _hits(m: Vector, chosen: int, p: Matrix) -> Vector:
 def outcomes(counts: tuple[int, ...], chosen: int, most: int) -> tuple[Matrix, Vector] | None:
     """Return every histogram that the canary may have, (K, J), and its probability, (K,).
 
-    None where there may be more than `most`.
+    None where there may be more than `most`, or where they have too many answers altogether.
     """
     met = [index for index, count in enumerate(counts) if count]
-    if comb(len(met) + chosen - 1, chosen) > most:
+    ways = comb(len(met) + chosen - 1, chosen)
+    # Of few buckets there are few ways, each with many answers.
+    if ways > most or ways * chosen > _MOST_ANSWERS:
         return None
     every = _compositions(len(met), chosen)
     m = np.array([counts[index] for index in met])

@@ -61,7 +61,8 @@ class View:
     @property
     def alike(self) -> bool:
         """Whether all rules say the same: they are changed together, so otherwise somebody changed one of them."""
-        return len({(tuple(sorted(rule.weights.items())), rule.mirror) for rule in self.rules}) <= 1
+        named = [tuple(sorted((one, weight) for one, weight in rule.weights.items() if weight)) for rule in self.rules]
+        return len({(one, rule.mirror) for one, rule in zip(named, self.rules, strict=True)}) <= 1
 
     @property
     def unsplittable(self) -> str:

@@ -85,6 +85,8 @@ class Reconciler:
             self._queue.retry(key, _AFTER_CONFLICT)
         except BlockedError as error:
             result = "blocked"
+            if error.told:  # all the rest was carried out
+                self._queue.succeeded(key)
             self._queue.add(key, error.again)
             log.log(logging.WARNING if error.new else logging.DEBUG, "Blocked (%s): %s", error.reason, error.message)
         except ClusterError as error:

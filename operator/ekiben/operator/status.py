@@ -44,7 +44,8 @@ def degraded(after: Status, before: Status, reason: str, message: str, generatio
         last_transition_time=since,
         observed_generation=generation,
     )
-    return after.model_copy(update={"conditions": [*after.conditions, condition], "phase": Phase.DEGRADED})
+    others = [one for one in after.conditions if one.type != _BLOCKED]
+    return after.model_copy(update={"conditions": [*others, condition], "phase": Phase.DEGRADED})
 
 
 def tells(before: Status, reason: str, message: str) -> bool:

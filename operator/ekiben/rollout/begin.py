@@ -36,6 +36,14 @@ def begin(draft: Draft) -> None:
     open_(draft, direct=back, reason=reason if back else "")
 
 
+def waits(draft: Draft) -> bool:
+    """Return whether spec.model asks for a new revision of a spec that cannot be used: it changes nothing yet."""
+    target, stable = draft.target.revision, draft.status.stable
+    if not draft.observation.unusable or draft.status.pinned is not None:
+        return False
+    return stable is None or not (target == stable.revision or proven.in_window(draft, target))
+
+
 def open_(draft: Draft, *, direct: bool, reason: str = "", message: str = "") -> None:
     """Write a new rollout into the status, in the first state of its strategy, and tell it."""
     stable = draft.status.stable

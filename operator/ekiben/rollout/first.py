@@ -14,7 +14,7 @@ def run(draft: Draft) -> None:
     """Bring the first revision up, and give it the traffic once it is ready."""
     target = draft.target
     running = draft.status.rollout
-    if running is not None and running.revision != target.revision:
+    if running is not None and running.revision != target.revision and not draft.observation.unusable:
         if _serves(draft, running.revision):
             _serve(draft)
             return

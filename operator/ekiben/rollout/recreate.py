@@ -19,7 +19,8 @@ _LATE = "ProgressDeadlineExceeded"
 def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Take a recreation one turn further."""
     # A bake that failed is gone back from first: what it leaves does not serve.
-    asked = running.revision if running.reason == "BakeFailed" else draft.target.revision
+    stays = running.reason == "BakeFailed" or begin.waits(draft)
+    asked = running.revision if stays else draft.target.revision
     if running.state == "Clearing" and asked != running.revision:
         reason = "Cancelled" if asked == stable.revision else "Superseded"
         ending.begin_roll_back(draft, reason, "another revision is asked for", rejected=False)

@@ -1,4 +1,7 @@
-"""A canary that lost pods while it is judged: the time of its step stands still until it has those that it needs."""
+"""A canary that lost pods while it is judged: the time of its step stands still until it has those that it needs.
+
+It waits for them no longer than for its first ones: beyond the progress deadline the policy says what happens.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ def stands_still(draft: Draft, need: int) -> bool:
     if ready >= need:
         _go_on(draft)
         return False
+    waiting.for_pods(draft)
     if running.short_since is None:
         draft.update_rollout(short_since=times.text(draft.now))
     if not draft.hold_reason:
@@ -32,4 +36,4 @@ def _go_on(draft: Draft) -> None:
     clocks = ("step_since", "judged_since", "judged_at", "unusable_since")
     known = {name: getattr(running, name) for name in clocks}
     later = {name: times.after(since, lost) for name, since in known.items() if since is not None}
-    draft.update_rollout(short_since=None, **later)
+    draft.update_rollout(short_since=None, waiting_since=None, **later)

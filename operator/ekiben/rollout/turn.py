@@ -8,6 +8,7 @@ from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import (
+    begin,
     capacity,
     conviction,
     ending,
@@ -63,7 +64,8 @@ def _turn(draft: Draft) -> None:
 
 
 def _in_service(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus) -> None:
-    if running.revision != draft.target.revision and not _finishes_first(running, canary):
+    goes_on = _finishes_first(running, canary) or begin.waits(draft)
+    if running.revision != draft.target.revision and not goes_on:
         _leave(draft, canary, stable)
     elif not halt.halted(draft, stable, canary) and not _impossible(draft, running):
         _go_on(draft, running, canary, stable)

@@ -74,7 +74,7 @@ class QueryReader:
         found, others = self._by_scraper(trials, revisions), self._by_scraper(events, revisions)
         for key, scrapers in found.items():
             self._pods.setdefault(key, Pod()).take(scrapers, others.get(key, {}), self._oldest())
-        return self._totals(revisions.values())
+        return self._totals(revisions)
 
     def sought(self, namespace: str) -> str:
         """Return the series of the trials that are asked for, for people."""
@@ -117,12 +117,14 @@ class QueryReader:
         """Return the moment before which samples are not fresh."""
         return self._clock() - _STALE * self.interval
 
-    def _totals(self, revisions: Iterable[str]) -> dict[str, PodCounters]:
+    def _totals(self, revisions: Mapping[str, str]) -> dict[str, PodCounters]:
         found: dict[str, PodCounters] = {}
-        for revision in dict.fromkeys(revisions):
+        for revision in dict.fromkeys(revisions.values()):
             parts = [pod for (whose, _), pod in self._pods.items() if whose == revision]
+            # New pods may export nothing before their first trial: those that they replaced are no reading that failed.
+            there = [pod for (whose, value), pod in self._pods.items() if whose == revision and value in revisions]
             fresh = [part.at for part in parts if part.at >= self._oldest()]
-            if parts and not fresh:
+            if there and not fresh:
                 raise MetricsError(
                     Trouble.STALE,
                     f"the last samples of {self._query.trials.metric} for revision {revision} are older than {_STALE} "

@@ -23,6 +23,10 @@ _STARTED = STARTED.encode() + b" "
 _PATIENCE = 10
 """Readings: of two workers that answer by chance, one answers so many in a row once in a thousand times."""
 _MOST_DOUBLINGS = 8
+_CALM = 100
+"""Readings without a sign of several processes after which one sign is forgotten."""
+_ROUNDED = 2.0
+"""Seconds: when a process started is told to the second, by another clock."""
 
 
 def started(body: bytes) -> float | None:
@@ -52,6 +56,8 @@ class Counting:
         self._doubt = 0
         """Readings that still have to pass without a sign of several processes."""
         self._signs = 0
+        self._calm = 0
+        """Readings since the last of them."""
         self._held = PodCounters()
         """Counted since the last sign; counts once it is clear that one process did."""
 
@@ -77,7 +83,7 @@ class Counting:
             self._count(now, now)
             return False
         other = last.started is not None and now.started is not None and last.started != now.started
-        born = other and now.started is not None and now.started >= before
+        born = other and now.started is not None and now.started >= before - _ROUNDED
         if born or (restarted and (other or self.doubted or fallen(last, now))):
             self._doubt = self._signs = 0
             self._former, self._held = None, PodCounters()
@@ -89,7 +95,11 @@ class Counting:
         if not other:  # another process's counters say nothing about what this one has counted since
             self._held = plus(self._held, since(last, now))
         self._doubt = max(0, self._doubt - 1)
+        self._calm += 1
+        if self._calm >= _CALM:
+            self._calm, self._signs = 0, max(0, self._signs - 1)
         if not self.doubted:
+            self._former = None  # one that goes on gets there by itself
             self._count(self._held, now)
             self._held = PodCounters()
         return False
@@ -135,7 +145,7 @@ class Counting:
         elif self._former is None or not fallen(self._former, last):
             self._former = last
         self._doubt = _PATIENCE * 2 ** min(self._signs, _MOST_DOUBLINGS)
-        self._signs += 1
+        self._signs, self._calm = self._signs + 1, 0
         self._held = PodCounters()
 
 

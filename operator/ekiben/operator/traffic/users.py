@@ -84,6 +84,8 @@ def _at_rest(world: World, view: users_route.View, weights: Sequence[tuple[str, 
     """
     if view.at_rest:
         return ()
+    if any(rule.problem and rule.weights for rule in view.rules):
+        return weights  # one cannot be put at rest, and all say the same
     revision = weights[0][0]
     stable = world.services.get(world.name)
     if stable is not None and service.selected(stable) == revision and observed.settled(world):
