@@ -121,6 +121,24 @@ def test_under_replica_ratio_a_third_revision_that_somebody_scales_up_does_not_s
     assert one.deployed["v1"].wanted == 0
 
 
+def test_a_former_revision_that_the_gateway_may_still_name_is_not_ended_with_the_bake() -> None:
+    one = serving(rollout={"bake": "10m"})
+    promoted(one, "v2")
+    # It went back to v1 in a look whose status was lost, and to v2 again, which the gateway has not answered yet.
+    one.weights = {"v1": 100, "v2": 0}
+    one.run(2)
+    assert one.acknowledged is not None
+    one.gateway_answers = False
+    one.weights, one.acknowledged = {"v2": 100}, ({"v1": 100, "v2": 0}, None, None)
+    one.apply(f"{_V}3")
+    one.run(3)
+    assert one.status.former is None
+    assert one.deployed["v1"].wanted > 0
+    one.gateway_answers = True
+    one.run(5)
+    assert one.deployed["v1"].wanted == 0
+
+
 def test_a_canary_whose_weight_the_status_does_not_tell_of_keeps_its_pods_until_it_is_drained() -> None:
     one = serving(rollout={"steps": [{"weight": 25, "duration": "1h"}]})
     one.apply(f"{_V}2")

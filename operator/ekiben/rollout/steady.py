@@ -135,6 +135,6 @@ def _end_bake(draft: Draft) -> None:
         draft.look_in(5)
         return
     # A rollout has its own way back; and without a Gateway a third revision with pods could not be told from it. At 0
-    # replicas nothing is to run.
-    draft.act(*capacity.retire(revision))
+    # replicas nothing is to run. Its pods end as those of any revision that takes no part: the gateway may still send
+    # it requests, by a look that was lost.
     draft.update(former=None, former_until=None)
