@@ -87,7 +87,9 @@ def _asked(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
     serving, weight = draft.revision(stable.revision), _share(draft, running)
     kept = limits.whole(draft, stable.revision)
     if kept is None:
-        kept = serving.wanted if serving else 0
+        # Where the load is not known any more, the stable revision has what it began with, whatever it has now.
+        began = running.stable_floor if draft.observation.resource.spec.scaling.fixed is None else 0
+        kept = max(serving.wanted if serving else 0, began)
     total = max(kept, draft.observation.resource.spec.scaling.floor)
     enough = limits.need(draft, running.revision, weight) or 0
     if draft.policy.strategy is Strategy.SHADOW:
