@@ -110,6 +110,26 @@ def test_a_load_that_doubles_in_the_canary_is_met_by_both_and_by_the_promotion()
     assert one.deployed["v2"].wanted >= 20
 
 
+def test_a_load_that_is_not_known_any_more_raises_no_weight_onto_what_a_limit_had_left() -> None:
+    scaling = {"metrics": _METRICS, "minReplicas": 1, "maxReplicas": 40}
+    steps = [{"weight": 10, "duration": "30s"}, {"weight": 75, "duration": "30s"}]
+    one = loaded(16, rollout={"steps": steps}, scaling=scaling)
+    one.apply("registry.test/iris:v2")
+    one.run(8)
+    assert one.weights == {"v1": 90, "v2": 10}
+    one.verdict, one.deployed["v2"].startable = "NotWorse", False
+    while one.status.rollout is not None and one.status.rollout.step == 0:
+        one.reconcile()
+        one.tick()
+    # The next look is the first that does not know it, and what the limit had left the stable revision is less.
+    one.measures, one.deployed["v1"].wanted, one.deployed["v1"].ready = False, 1, 1
+    for _ in range(20):
+        one.reconcile()
+        raised = (one.weights or {})["v2"] == 75
+        assert not raised or one.deployed["v2"].ready >= 4, "the stable revision began with 4"
+        one.tick()
+
+
 def test_a_load_that_falls_in_the_canary_is_not_kept_for() -> None:
     one = loaded(80)
     one.apply("registry.test/iris:v2")
