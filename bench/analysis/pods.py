@@ -1,6 +1,6 @@
 """False rollbacks where pods differ, with many streams: `python -m bench.analysis.pods [--streams 1000]`.
 
-A third of an hour on two cores. The canary is no worse, nothing is tolerated, half an hour each, 1 % errors, 200
+The canary is no worse, nothing is tolerated, half an hour each, 1 % errors, 200
 requests/s: the streams of the bench's own table, and as many more as it takes to tell 1 % from 2 %.
 """
 

@@ -24,6 +24,15 @@ def _broken(one: World) -> None:
     one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_at=one.now)
 
 
+def _deleted() -> World:
+    """Somebody deletes the Deployment of v2 in its bake, and the new one's pods do not start."""
+    one = _baking()
+    del one.deployed["v2"]
+    one.reconcile()
+    one.deployed["v2"].startable = False
+    return one
+
+
 def _gone_back(one: World) -> None:
     one.run(30)
     assert one.weights == {"v1": 100}
@@ -90,10 +99,7 @@ def test_the_former_revision_stays_while_a_deployment_that_somebody_deleted_star
 
 
 def test_a_deployment_that_was_deleted_and_does_not_start_in_time_is_gone_back_from() -> None:
-    one = _baking()
-    del one.deployed["v2"]
-    one.reconcile()
-    one.deployed["v2"].startable = False
+    one = _deleted()
     one.run(50)
     assert one.weights == {"v2": 100}
     one.run(15)
@@ -101,10 +107,7 @@ def test_a_deployment_that_was_deleted_and_does_not_start_in_time_is_gone_back_f
 
 
 def test_a_new_revision_waits_while_the_former_one_alone_has_pods() -> None:
-    one = _baking()
-    del one.deployed["v2"]
-    one.reconcile()
-    one.deployed["v2"].startable = False
+    one = _deleted()
     one.apply(f"{_V}3")
     one.run(10)
     assert one.condition("Progressing") == ("False", "StableUnavailable")
@@ -116,10 +119,7 @@ def test_a_new_revision_waits_while_the_former_one_alone_has_pods() -> None:
 
 
 def test_the_former_revision_is_back_at_once_while_it_alone_has_pods() -> None:
-    one = _baking()
-    del one.deployed["v2"]
-    one.reconcile()
-    one.deployed["v2"].startable = False
+    one = _deleted()
     one.apply(f"{_V}1")
     one.run(10)
     assert one.weights == {"v1": 100}

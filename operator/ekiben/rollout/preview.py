@@ -32,10 +32,11 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
         steps.withdraw(draft, canary, stable)
         return
     steps.hold_weight(draft, canary, stable)
-    if shortage.stands_still(draft, need) or draft.paused:
+    if shortage.stands_still(draft, need):
+        return
+    if draft.paused:
         waiting.for_pods(draft)
         return
-    draft.update_rollout(waiting_since=None)
     running, policy = draft.status.rollout or running, draft.policy.blue_green or BlueGreen()
     if gate.time_left(draft, running, policy.duration) > 0:
         draft.look_in(gate.time_left(draft, running, policy.duration))

@@ -143,14 +143,12 @@ def _await_restored(draft: Draft, canary: RevisionStatus, stable: RevisionStatus
         draft.look_in(left)
         return
     said, name = waiting.why(draft.revision(stable.revision)), draft.observation.resource.metadata.name
-    draft.hold(
+    waiting.for_a_person(
+        draft,
         _LATE,
         f"revision {stable.number}, which comes back, is not ready after {deadline}{said}; it goes on once its pods "
         f"are ready. `ekiben retry {name}` tries revision {canary.number} again; another spec.model replaces both",
     )
-    before = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
-    if before is None or before.reason != _LATE:
-        draft.tell(_LATE, draft.hold_message, warning=True)
 
 
 def _as_before(draft: Draft, running: RolloutStatus) -> int:

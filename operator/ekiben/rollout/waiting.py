@@ -44,13 +44,19 @@ def late(draft: Draft, running: RolloutStatus) -> Conviction | None:
 
 def _hold(draft: Draft, found: Conviction) -> None:
     name = draft.observation.resource.metadata.name
-    draft.hold(
+    for_a_person(
+        draft,
         found.reason,
         f"{found.message}; it goes on once its pods are ready, and `ekiben abort {name}` rolls it back",
     )
+
+
+def for_a_person(draft: Draft, reason: str, message: str) -> None:
+    """Hold, and tell it when it begins."""
+    draft.hold(reason, message)
     before = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
-    if before is None or before.reason != found.reason:
-        draft.tell(found.reason, draft.hold_message, warning=True)
+    if before is None or before.reason != reason:
+        draft.tell(reason, draft.hold_message, warning=True)
 
 
 def too_late(draft: Draft) -> Conviction:
