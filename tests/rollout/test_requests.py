@@ -210,3 +210,71 @@ def test_a_preview_has_no_step_to_name() -> None:
     one.reconcile()
     assert "strategy canary alone has steps" in one.status.requests[-1].message
     assert one.ask("approve", "v2")[0] == "Done"
+
+
+def test_an_approval_before_the_step_has_begun_is_refused() -> None:
+    steps = [{"weight": 10, "duration": "5s"}, {"weight": 50, "duration": "20s", "approval": True}]
+    one = serving(rollout={"steps": steps})
+    one.apply(f"{_V}2")
+    one.run(5)
+    one.deployed["v2"].startable = False
+    one.run(8)
+    assert one.status.rollout is not None
+    assert (one.status.rollout.step, one.weights) == (1, {"v1": 90, "v2": 10}), "it waits for the pods of 50 %"
+    for text in ("approve v2 early", "approve v2 named 50"):
+        one.request = text
+        one.reconcile()
+        assert one.status.requests[-1].outcome == "Refused"
+        assert "the step of 50 % has not begun" in one.status.requests[-1].message
+    one.deployed["v2"].startable = True
+    _at(one, 50, 10)
+    one.run(3)
+    assert one.ask("approve", "v2")[0] == "Done", "its time runs"
+
+
+def test_an_approval_before_requests_are_copied_is_refused() -> None:
+    one = serving()
+    one.apply(f"{_V}2", rollout={"strategy": "shadow", "shadow": {"duration": "10s", "approval": True}})
+    one.gateway_answers = False
+    one.run(8)
+    assert one.status.rollout is not None
+    assert one.status.rollout.state == "Shadow"
+    outcome, message = one.ask("approve", "v2")
+    assert (outcome, "the shadow has not begun" in message) == ("Refused", True)
+    one.gateway_answers = True
+    one.run(3)
+    assert one.ask("approve", "v2")[0] == "Done"
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blueGreen", "shadow"])
+def test_nothing_takes_over_by_request_while_no_pod_is_wanted(strategy: str) -> None:
+    rollout = {"bake": "0s", "strategy": strategy}
+    one = serving()
+    one.apply(f"{_V}2", scaling={"replicas": 0}, rollout=rollout)
+    one.run(5)
+    for verb in ("promote", "skip"):
+        outcome, message = one.ask(verb, "v2")
+        assert (outcome, "spec.scaling.replicas is 0" in message) == ("Refused", True)
+    one.run(5)
+    assert one.weights == {"v1": 100, "v2": 0}
+    one.apply(scaling={"replicas": 1})
+    one.reconcile()
+    assert one.ask("promote", "v2")[0] == "Done"
+    one.run(20)
+    assert one.weights == {"v2": 100}
+
+
+def test_a_step_that_a_skip_began_has_its_own_time_for_its_pods() -> None:
+    steps = [{"weight": 40, "duration": "10m"}, {"weight": 50, "duration": "10m"}]
+    one = serving(rollout={"steps": steps}, scaling={"replicas": 6})
+    one.apply(f"{_V}2")
+    one.run(10)
+    assert one.weights == {"v1": 60, "v2": 40}
+    one.deployed["v2"].ready, one.deployed["v2"].startable = 2, False
+    one.run(50)
+    assert one.ask("skip", "v2")[0] == "Done"
+    one.run(50)
+    assert one.status.rollout is not None
+    assert (one.status.rollout.state, one.status.rollout.step) == ("Step", 1), "it waits for 50 s, not for 100"
+    one.run(15)
+    assert one.status.rejected_revision == "v2"

@@ -8,7 +8,7 @@ from ekiben.api.request import Request, Verb, parse
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import approval, asleep, ending, halt, pins, proven, recreate, times
+from . import approval, asleep, ending, halt, pins, proven, recreate, rest, times
 from .draft import Draft
 
 _KEPT = 10
@@ -96,6 +96,12 @@ def _unpaused(draft: Draft) -> None:
         raise Refused(f"the rollout is paused ({draft.paused})")
 
 
+def _has_pods(draft: Draft) -> None:
+    """Refuse what would give all requests to a revision that is to have no pods, and may never have had one."""
+    if rest.needed(draft):
+        raise Refused("spec.scaling.replicas is 0, and a revision takes over with its pods: ask again when it has some")
+
+
 def _approve(draft: Draft, request: Request) -> str:
     running = _judged(draft, request)
     if running.state not in _JUDGED:
@@ -105,6 +111,9 @@ def _approve(draft: Draft, request: Request) -> str:
     if running.approved:
         raise Refused("this was approved already")
     _for_this_step(draft, running, request)
+    if running.step_since is None:
+        # Nobody can have seen anything of it: approved now, it would be no gate at all.
+        raise Refused(f"{_not_begun(draft, running)}: ask again when it has begun")
     draft.update_rollout(approved=True)
     return "approved: it goes on when its time has passed and the evidence holds"
 
@@ -126,9 +135,17 @@ def _for_this_step(draft: Draft, running: RolloutStatus, request: Request) -> No
         )
 
 
+def _not_begun(draft: Draft, running: RolloutStatus) -> str:
+    if running.state == "Shadow":
+        return "the shadow has not begun: the gateway has not acknowledged yet that it copies requests"
+    weight = approval.present(draft.policy, running).weight
+    return f"the step of {weight} % has not begun: its pods are not ready yet, or the gateway has not acknowledged it"
+
+
 def _promote(draft: Draft, request: Request) -> str:
     _judged(draft, request)
     _unpaused(draft)
+    _has_pods(draft)
     ending.begin_promotion(draft, "Requested", f"asked for by request {request.id}", direct=True)
     return "it gets all requests as soon as it has the pods for them"
 
@@ -136,13 +153,15 @@ def _promote(draft: Draft, request: Request) -> str:
 def _skip(draft: Draft, request: Request) -> str:
     running = _judged(draft, request)
     _unpaused(draft)
+    _has_pods(draft)
     if running.state not in _JUDGED:
         raise Refused("its pods are still starting: there is no step to skip yet")
     if running.state == "Step" and draft.status.canary and running.step_since is None:
         raise Refused("the step's weight is not acknowledged by the gateway yet")
     steps = draft.policy.steps
     if running.state == "Step" and running.step + 1 < len(steps) and steps[running.step + 1].weight < 100:
-        draft.update_rollout(step=running.step + 1, approved=False, step_since=None)
+        # Its pods have their own time to become ready, however long those of the step before were awaited.
+        draft.update_rollout(step=running.step + 1, approved=False, step_since=None, waiting_since=None)
         return f"on to step {running.step + 2} of {len(steps)}"
     ending.begin_promotion(draft, "Requested", f"the last step was skipped by request {request.id}", direct=True)
     return "that was the last step: it gets all requests as soon as it has the pods for them"
