@@ -260,3 +260,49 @@ def test_without_a_last_rollout_the_defaults_stand_in() -> None:
     one.apply(f"{_V}1")
     one.run(10)
     assert one.weights == {"v1": 100}
+
+
+def _way_back_fails(one: World, by: str) -> None:
+    """The bake of v2 fails while v3 waits, and v1, to which it goes back, fails as well."""
+    one.apply(f"{_V}3")
+    _broken(one)
+    one.deployed["v1"].ready, one.deployed["v1"].startable = 1, False
+    one.reconcile()
+    assert one.status.rollout is not None
+    assert (one.status.rollout.reason, one.status.rollout.revision) == ("BakeFailed", "v1")
+    assert one.condition("Undone") == ("False", "NotUndone"), "nobody said undo"
+    one.deployed["v2"].trouble, one.deployed["v2"].startable = None, True
+    one.tick(3)
+    if by == "abort":
+        assert one.ask("abort", "v1")[0] == "Done"
+    else:
+        one.trouble("v1", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_at=one.now)
+    one.run(20)
+
+
+@pytest.mark.parametrize("by", ["abort", "crash"])
+@pytest.mark.parametrize("held", ["unusable", "policy_problem"])
+def test_a_third_revision_that_waits_is_not_barred_by_a_way_back_that_fails(held: str, by: str) -> None:
+    one = _baking()
+    setattr(one, held, "there is no RolloutPolicy team")
+    _way_back_fails(one, by)
+    assert one.weights == {"v2": 100, "v1": 0} or one.weights == {"v2": 100}
+    assert one.status.pinned is None
+    assert one.condition("Undone") == ("False", "NotUndone")
+    assert one.condition("Progressing")[1] in ("Unusable", "PolicyUnusable")
+    setattr(one, held, "")
+    one.run(8)
+    assert one.weights == {"v2": 90, "v3": 10}
+
+
+def test_a_way_back_that_fails_stays_with_what_serves_where_nothing_else_is_asked_for() -> None:
+    one = _baking()
+    _broken(one)
+    one.deployed["v1"].ready, one.deployed["v1"].startable = 1, False
+    one.reconcile()
+    one.deployed["v2"].trouble, one.deployed["v2"].startable = None, True
+    one.tick(3)
+    assert one.ask("abort", "v1")[0] == "Done"
+    one.run(20)
+    assert one.weights == {"v2": 100}
+    assert (one.status.pinned, one.status.rejected_revision) == (None, None)

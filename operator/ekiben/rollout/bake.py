@@ -38,6 +38,9 @@ def judge(draft: Draft) -> None:
     begin.open_(draft, direct=True, reason="BakeFailed", message=f"{found.reason}: {found.message}")
     if stable.revision == draft.observation.target.revision:
         draft.update(rejected_revision=stable.revision)
+    else:
+        # A third revision waits, of which this says nothing: it comes next, however the way back ends.
+        draft.update(pinned=None)
 
 
 def _failed(draft: Draft, stable: RevisionStatus, former: RevisionStatus) -> conviction.Conviction | None:
