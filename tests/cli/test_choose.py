@@ -126,6 +126,22 @@ def test_undo_again_goes_back_further() -> None:
     assert choose(Verb.UNDO, look(world), to="3").revision == "v3"
 
 
+def test_undo_goes_back_to_what_an_undo_returned_to() -> None:
+    world = serving()
+    promoted(world, "v2")
+    for there, back in (("v1", "v2"), ("v2", "v1")):
+        assert ask(world, Verb.UNDO, there if there == "v1" else "2").outcome == "Done"
+        world.run(20)
+        with pytest.raises(RefusedError, match=f"left. To return to revision {back[1]} \\({back}\\): .*--to {back}"):
+            choose(Verb.UNDO, look(world))
+    promoted(world, "v3")
+    assert ask(world, Verb.UNDO).revision == "v2"
+    world.run(20)
+    assert world.weights == {"v2": 100}
+    with pytest.raises(RefusedError, match="but what an undo has left"):
+        choose(Verb.UNDO, look(world))
+
+
 @pytest.mark.parametrize("state", sorted(STATES))
 @pytest.mark.parametrize("verb", list(Verb))
 def test_in_every_state_every_verb_has_an_answer(verb: Verb, state: str) -> None:

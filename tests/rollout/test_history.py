@@ -20,21 +20,26 @@ def aborted(one: World, version: str) -> None:
     one.run(15)
 
 
-def _entry(revision: str, outcome: str) -> HistoryEntry:
+def _entry(revision: str, outcome: str, other: str) -> HistoryEntry:
     return HistoryEntry(
-        revision=revision, image="i", outcome=outcome, reason=outcome, message="", started_at=_TIME, ended_at=_TIME
+        revision=revision,
+        image="i",
+        outcome=outcome,
+        reason=outcome,
+        message="",
+        started_at=_TIME,
+        ended_at=_TIME,
+        back_to=other if outcome == "Undone" else None,
     )
 
 
+_NAMES = st.sampled_from([f"v{number}" for number in range(12)])
 _ENTRIES = st.lists(
-    st.builds(
-        _entry, st.sampled_from([f"v{number}" for number in range(12)]), st.sampled_from(["Promoted", "RolledBack"])
-    ),
-    max_size=60,
+    st.builds(_entry, _NAMES, st.sampled_from(["Promoted", "RolledBack", "Undone"]), _NAMES), max_size=60
 )
 
 
-@given(entries=_ENTRIES, gone=st.sets(st.sampled_from([f"v{number}" for number in range(12)])))
+@given(entries=_ENTRIES, gone=st.sets(_NAMES))
 def test_the_history_is_bounded_in_order_and_keeps_what_has_served(entries: list[HistoryEntry], gone: set[str]) -> None:
     exist = {f"v{number}" for number in range(12)} - gone
     kept: list[HistoryEntry] = []
@@ -47,6 +52,9 @@ def test_the_history_is_bounded_in_order_and_keeps_what_has_served(entries: list
     proven = {entry.revision for entry in entries if entry.outcome == "Promoted"} & exist
     if len(proven) <= 10:
         assert proven <= {entry.revision for entry in kept if entry.outcome == "Promoted"}
+    gained = {entry.revision if entry.outcome == "Promoted" else entry.back_to for entry in entries} & exist
+    if len(gained) <= 5:
+        assert gained <= {entry.revision if entry.outcome == "Promoted" else entry.back_to for entry in kept}
 
 
 def test_twenty_failures_in_a_row_leave_a_revision_to_go_back_to() -> None:

@@ -130,3 +130,32 @@ def test_undo_while_a_rollout_runs_comes_after_its_end() -> None:
     one.run(30)
     assert one.weights == {"v1": 100}
     assert [entry.outcome for entry in one.status.history][-2:] == ["Superseded", "Undone"]
+
+
+def test_what_an_undo_returned_to_counts_as_promoted() -> None:
+    one = _second()
+    _undone(one, "v1")
+    _undone(one, "v2")
+    assert [(entry.revision, entry.back_to) for entry in one.status.history][-2:] == [("v2", "v1"), ("v1", "v2")]
+    promoted(one, "v3")
+    one.apply(f"{_V}2")
+    one.run(10)
+    assert one.weights == {"v2": 100}, "without steps"
+    promoted(one, "v4")
+    one.apply(f"{_V}1")
+    one.run(10)
+    assert one.weights == {"v4": 90, "v1": 10}, "that one was left by an undo, and nobody has returned to it"
+
+
+def test_what_an_undo_returned_to_after_an_attempt_that_was_aborted_has_served() -> None:
+    one = _second(rollbackWindow=0)
+    one.apply(f"{_V}1")
+    one.run(5)
+    assert one.ask("abort", "v1")[0] == "Done"
+    one.run(20)
+    _undone(one, "v1")
+    one.apply(f"{_V}3", rollout={**one.spec["rollout"], "rollbackWindow": 3})
+    promoted(one, "v3")
+    one.apply(f"{_V}1")
+    one.run(10)
+    assert one.weights == {"v1": 100}

@@ -268,6 +268,9 @@ class HistoryEntry(StatusBlock):
     message: Annotated[str, Field(max_length=2048)]
     started_at: Time
     ended_at: Time
+    back_to: Annotated[str, Field(max_length=63)] | None = None
+    """The revision that all requests went back to, where the rollout left the one that served: by `undo`, or in its
+    bake."""
 
 
 class Status(StatusBlock):

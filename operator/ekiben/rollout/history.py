@@ -15,7 +15,10 @@ _LAST = 10
 
 
 def close(draft: Draft, outcome: str, revision: RevisionStatus, rollout: RolloutStatus) -> None:
-    """Write the end of a rollout into the history and forget the rollout."""
+    """Write the end of a rollout into the history and forget the rollout.
+
+    The entry is about `revision`: the rollout's own, or the one that served until it went back to its own.
+    """
     entry = HistoryEntry(
         revision=revision.revision,
         number=revision.number,
@@ -25,6 +28,7 @@ def close(draft: Draft, outcome: str, revision: RevisionStatus, rollout: Rollout
         message=rollout.message[:2048],
         started_at=rollout.started_at,
         ended_at=times.text(draft.now),
+        back_to=rollout.revision if rollout.revision != revision.revision else None,
     )
     entries = bounded([*draft.status.history, entry], draft.observation.revisions)
     draft.update(history=entries, rollout=None, canary=None, last_policy=rollout.policy or draft.status.last_policy)
@@ -38,13 +42,16 @@ def bounded(entries: Sequence[HistoryEntry], exist: Container[str]) -> list[Hist
     """
     kept = list(entries)
     while len(kept) > _KEPT:
-        older = range(len(kept) - _LAST)
-        kept.pop(next((index for index in older if not _proves(kept, index, exist)), 0))
+        kept.pop(min(range(len(kept) - _LAST), key=lambda index: _worth(kept, index, exist)))
     return kept
 
 
-def _proves(entries: Sequence[HistoryEntry], index: int, exist: Container[str]) -> bool:
-    """Whether an entry is the last one that says that a revision has served."""
-    one = entries[index]
-    later = (entry for entry in entries[index + 1 :] if entry.revision == one.revision)
-    return one.outcome == "Promoted" and one.revision in exist and all(entry.outcome != "Promoted" for entry in later)
+def _worth(entries: Sequence[HistoryEntry], index: int, exist: Container[str]) -> int:
+    """Return 2 for the last promotion of a revision, 1 for the last return to one, 0 for what proves nothing."""
+    one, later = entries[index], entries[index + 1 :]
+    if one.outcome == "Promoted" and one.revision in exist:
+        again = any(entry.outcome == "Promoted" and entry.revision == one.revision for entry in later)
+        return 0 if again else 2
+    if one.back_to is not None and one.back_to in exist:
+        return 0 if any(entry.back_to == one.back_to for entry in later) else 1
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ekiben.api.status import Status
+from ekiben.api.status import HistoryEntry, Status
 
 from .draft import Draft
 
@@ -11,15 +11,24 @@ _DISPROVED = ("RolledBack", "Failed")
 
 
 def served(status: Status) -> list[str]:
-    """Return the revisions that were promoted and not rolled back since, the last one first."""
+    """Return the revisions that got all requests and were not rolled back since, the last one first.
+
+    An `undo` that went back to one counts as its promotion: from then on it served as any other.
+    """
     found: list[str] = []
     disproved: set[str] = set()
     for entry in reversed(status.history):
         if entry.outcome in _DISPROVED:
             disproved.add(entry.revision)
-        elif entry.outcome == "Promoted" and entry.revision not in found and entry.revision not in disproved:
-            found.append(entry.revision)
+        gained = _gained(entry)
+        if gained is not None and gained not in found and gained not in disproved:
+            found.append(gained)
     return found
+
+
+def _gained(entry: HistoryEntry) -> str | None:
+    """Return the revision that got all requests as a rollout ended; None where they stayed."""
+    return entry.revision if entry.outcome == "Promoted" else entry.back_to
 
 
 def unfit(status: Status, revision: str) -> str:
@@ -31,7 +40,7 @@ def unfit(status: Status, revision: str) -> str:
     for entry in reversed(status.history):
         if entry.revision == revision and entry.reason == "BakeFailed" and entry.outcome == "RolledBack":
             return "failed right after its promotion"
-        if entry.revision == revision and entry.outcome == "Promoted":
+        if _gained(entry) == revision:
             return ""
     return "has never served"
 
@@ -53,6 +62,13 @@ def in_window(draft: Draft, revision: str) -> bool:
 
 
 def undone(status: Status, revision: str) -> bool:
-    """Return whether a revision was left by `undo` since its promotion: only another `undo`, or steps, lead to it."""
-    ends = (entry.outcome for entry in reversed(status.history) if entry.revision == revision)
-    return next((end == "Undone" for end in ends if end in ("Undone", "Promoted")), False)
+    """Return whether a revision was left by `undo` since it last got all requests.
+
+    Then only another `undo` that names it, or steps, lead to it.
+    """
+    for entry in reversed(status.history):
+        if _gained(entry) == revision:
+            return False
+        if entry.revision == revision and entry.outcome == "Undone":
+            return True
+    return False

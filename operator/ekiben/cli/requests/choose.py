@@ -13,7 +13,7 @@ from ekiben.api.rollout import Rollout, Strategy
 from ekiben.api.status import RolloutStatus
 from ekiben.cli import words
 from ekiben.cli.seen import Seen
-from ekiben.rollout import approval
+from ekiben.rollout import approval, proven
 
 _BACK = ("RollingBack", "Restoring")
 _REPLACED = ("Clearing", "Replacing")
@@ -249,7 +249,8 @@ class _Choice:
         )
 
     def _no_former(self, serving: str) -> str:
-        left = self._left_by_undo()
+        served = (one for one in proven.served(self.seen.status) if one != serving)
+        left = self._left_by_undo() or next((one for one in served if proven.undone(self.seen.status, one)), None)
         if left is None:
             return f"No other revision than {self.seen.called(serving)} has served: there is none to go back to."
         back = f"To return to {self.seen.called(left)}: {self._typed('undo', f' --to {left}')}"
