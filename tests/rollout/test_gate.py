@@ -138,3 +138,99 @@ def test_a_freeze_does_not_make_the_first_revision_late() -> None:
     assert one.status.phase is Phase.PENDING
     one.run(40)
     assert one.status.phase is Phase.FAILED
+
+
+def test_inconclusive_promote_stands_in_for_the_verdict_and_not_for_the_approvals() -> None:
+    steps = [
+        {"weight": 10, "duration": "5s", "requires": "notWorse"},
+        {"weight": 50, "duration": "5s", "approval": True},
+    ]
+    one = serving(rollout={"steps": steps, "analysis": {"deadline": "60s", "onInconclusive": "promote"}})
+    one.apply(f"{_V}2")
+    one.run(50)
+    assert one.weights == {"v1": 90, "v2": 10}
+    one.run(600, step=5)
+    assert one.weights == {"v1": 50, "v2": 50}, "its approval is missing"
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    before = one.status
+    one.run(3, step=0.5)
+    assert one.status == before, "each change would be a write, and each write another look"
+    assert one.ask("approve", "v2")[0] == "Done"
+    one.run(20)
+    assert one.weights == {"v2": 100}
+    assert one.status.history[-1].reason == "Inconclusive"
+    assert one.status.history[-1].message.startswith("no verdict within 60s: the canary gets 50 %")
+
+
+def test_inconclusive_promote_leaves_a_shadow_with_its_approval_alone() -> None:
+    shadow = {"duration": "5s", "percent": 100, "approval": True}
+    analysis = {"deadline": "60s", "onInconclusive": "promote"}
+    one = World(
+        {"model": {"image": f"{_V}1"}, "rollout": {"strategy": "shadow", "shadow": shadow, "analysis": analysis}}
+    )
+    one.run(10)
+    one.apply(f"{_V}2")
+    one.run(200)
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    assert one.ask("approve", "v2")[0] == "Done"
+    one.run(20)
+    assert one.weights == {"v2": 100}
+
+
+@pytest.mark.parametrize("choice", ["pause", "promote", "rollback"])
+def test_a_quiet_night_does_not_take_back_that_only_the_approval_is_missing(choice: str) -> None:
+    steps = [{"weight": 10, "duration": "5s", "approval": True}, {"weight": 20, "duration": "5s"}]
+    one = serving(rollout={"steps": steps, "analysis": {"deadline": "60s", "onInconclusive": choice}})
+    one.apply(f"{_V}2")
+    one.run(20)
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    one.problem = "NoTraffic"
+    one.run(600, step=5)
+    assert one.weights == {"v1": 90, "v2": 10}
+    assert one.condition("Paused") == ("True", "AwaitingApproval")
+    assert one.condition("EvidenceUsable") == ("False", "NoTraffic")
+    assert one.ask("approve", "v2")[0] == "Done"
+    one.run(30)
+    assert one.weights == {"v1": 90, "v2": 10}, "approval is no evidence"
+    one.problem = ""
+    one.run(5)
+    assert one.weights == {"v1": 80, "v2": 20}
+
+
+@pytest.mark.parametrize(
+    ("why", "state"),
+    [
+        *((why, state) for why in ("frozen", "stable-down") for state in ("Step", "Preview", "Shadow")),
+        ("silent", "Step"),
+        ("silent", "Shadow"),
+    ],
+)
+def test_the_time_of_a_step_stands_still_while_nothing_can_be_judged(why: str, state: str) -> None:
+    kinds: dict[str, dict[str, Any]] = {
+        "Step": {"steps": [{"weight": 10, "duration": "40s"}, {"weight": 20, "duration": "40s"}]},
+        "Preview": {"strategy": "blueGreen", "blueGreen": {"duration": "40s"}},
+        "Shadow": {"strategy": "shadow", "shadow": {"duration": "40s", "percent": 100}},
+    }
+    one = World({"model": {"image": f"{_V}1"}, "rollout": kinds[state]})
+    one.run(10)
+    one.verdict = "NotWorse"
+    one.apply(f"{_V}2")
+    one.run(30)
+    running = one.status.rollout
+    assert running is not None
+    assert (running.state, running.step) == (state, 0)
+    if why == "frozen":
+        one.frozen = "an incident"
+    elif why == "silent":
+        one.gateway_answers, one.acknowledged = False, None
+    else:
+        one.deployed["v1"].ready, one.deployed["v1"].startable = 0, False
+    one.run(50)
+    one.frozen, one.gateway_answers = "", True
+    one.deployed["v1"].startable = True
+    one.run(8)
+    running = one.status.rollout
+    assert running is not None, "what nobody could judge was counted"
+    assert (running.state, running.step, running.still_since) == (state, 0, None)
+    one.run(20)
+    assert one.status.rollout is None or (one.status.rollout.state, one.status.rollout.step) != (state, 0)

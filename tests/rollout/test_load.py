@@ -110,6 +110,58 @@ def test_a_load_that_doubles_in_the_canary_is_met_by_both_and_by_the_promotion()
     assert one.deployed["v2"].wanted >= 20
 
 
+@pytest.mark.parametrize("choice", ["rollback", "pause"])
+def test_a_load_beyond_what_the_cluster_has_room_for_is_no_fault_of_the_canary_s(choice: str) -> None:
+    steps = [{"weight": 50, "duration": "5m"}]
+    one = loaded(16, rollout={"steps": steps, "onProgressDeadline": choice})
+    one.apply("registry.test/iris:v2")
+    one.run(30)
+    assert one.weights == {"v1": 50, "v2": 50}
+    one.load = 32
+    for deployed in one.deployed.values():
+        deployed.startable = False
+    one.run(200)
+    assert one.weights == {"v1": 50, "v2": 50}
+    assert one.condition("Progressing") == ("True", "AwaitingPods")
+    one.deployed["v2"].ready = 1
+    one.run(90)
+    told = "RolledBack" if choice == "rollback" else "Paused"
+    assert one.condition(told) == ("True", "ProgressDeadlineExceeded"), "those that it had and lost are"
+
+
+def test_an_outage_of_the_measurements_rejects_no_canary_that_a_tight_limit_left_few_pods() -> None:
+    one = loaded(32, most=10, rollout={"steps": [{"weight": 50, "duration": "5m"}]})
+    one.apply("registry.test/iris:v2")
+    one.run(60)
+    assert one.weights == {"v1": 50, "v2": 50}
+    had = one.deployed["v2"].ready
+    one.measures = False
+    for deployed in one.deployed.values():
+        deployed.startable = False
+    one.run(300)
+    assert one.deployed["v2"].wanted > had
+    assert one.weights == {"v1": 50, "v2": 50}
+    assert one.status.rejected_revision is None
+
+
+@pytest.mark.parametrize("promoting", [False, True])
+def test_a_canary_without_a_ready_pod_has_no_weight_whether_or_not_there_is_room_for_more(promoting: bool) -> None:
+    steps = [{"weight": 20, "duration": "5s"}, {"weight": 50, "duration": "5s"}]
+    one = loaded(36, most=10, rollout={"steps": steps})
+    one.apply("registry.test/iris:v2")
+    one.verdict = "NotWorse"
+    for _ in range(200):
+        one.reconcile()
+        running, weight = one.status.rollout, (one.weights or {}).get("v2", 0)
+        assert running is not None
+        if (running.state == "Promoting") is promoting and 0 < weight < 100 and running.step == 1:
+            break
+        one.tick()
+    one.deployed["v2"].ready, one.deployed["v2"].startable = 0, False
+    one.reconcile()
+    assert one.weights == {"v1": 100, "v2": 0}
+
+
 def test_a_load_that_is_not_known_any_more_raises_no_weight_onto_what_a_limit_had_left() -> None:
     scaling = {"metrics": _METRICS, "minReplicas": 1, "maxReplicas": 40}
     steps = [{"weight": 10, "duration": "30s"}, {"weight": 75, "duration": "30s"}]

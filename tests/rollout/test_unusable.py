@@ -108,3 +108,38 @@ def test_what_waits_in_a_freeze_is_what_asks_for_something_else() -> None:
     assert one.deployed["v1"].wanted == 2
     one.frozen = ""
     assert freeze.waits(Draft(one.observe(), one.now)) == []
+
+
+@pytest.mark.parametrize("why", ["unusable", "policy", "paused"])
+def test_a_way_back_of_recreate_is_not_left_for_a_revision_that_waits(why: str) -> None:
+    scaling = {"minReplicas": 2, "maxReplicas": 10}
+    one = World({"model": {"image": f"{_V}1"}, "scaling": scaling, "rollout": {"strategy": "recreate"}})
+    one.run(10)
+    one.deployed["v1"].wanted = 8
+    one.run(10)
+    one.apply(f"{_V}2")
+    for _ in range(60):
+        one.reconcile()
+        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
+            break
+        one.tick()
+    one.deployed["v1"].startable = False
+    assert one.ask("abort", "v2")[0] == "Done"
+    if why == "unusable":
+        one.unusable = _WHY
+    elif why == "policy":
+        one.policy_problem = "RolloutPolicy steady is gone"
+    else:
+        one.apply(rollout={"strategy": "recreate", "paused": True})
+    one.apply(f"{_V}3")
+    one.run(120, step=2)
+    assert one.status.rollout is not None
+    assert one.status.rollout.state == "Restoring"
+    assert one.deployed["v1"].wanted == 8, "as many as before: all the callers are there"
+    one.deployed["v1"].startable = True
+    one.run(20)
+    assert one.weights == {"v1": 100}
+    one.unusable, one.policy_problem = "", ""
+    one.apply(rollout={"strategy": "recreate"})
+    one.run(60)
+    assert one.weights == {"v3": 100}

@@ -9,7 +9,7 @@ and the three ways that requests come: story.py has those. The turns are in quic
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.rollout import world as plain
 
@@ -24,6 +24,7 @@ from ekiben.rollout.plan import Plan
 from . import owners, scaled
 from .load import Load
 from .looks import Looks, state_of
+from .rulings import Rulings
 
 Json = dict[str, Any]
 
@@ -59,6 +60,7 @@ class World(plain.World):
         self.wake = False
         """The route leads to the activators."""
         self._read: tuple[int, str, ModelDeployment] | None = None
+        self._rulings = Rulings(lambda: self.now, self._violated)
 
     def resource(self) -> ModelDeployment:
         if self._read is None or self._read[0] != self.generation:
@@ -83,6 +85,7 @@ class World(plain.World):
             self._say(f"    look: {before} -> {after} ({', '.join(turn for _, turn, _ in found)})")
         self.last_plan = plan
         self._check_timers(plan)
+        self._rulings.looked(seen, plan)
         if self.load is not None:
             self.load.note(self)
         self.next_look = None if plan.requeue_after is None else self.now + plan.requeue_after
@@ -127,7 +130,15 @@ class World(plain.World):
             self.writes += 1
             before, after = dict(self.status), dict(plan.status)
             self._say(f"        status: {', '.join(key for key in after if before[key] != after[key])}")
+            self._rulings.decided(seen, self.status, plan.status, stable_down=self._stable_down(plan.status))
             self.status = plan.status
+
+    def _stable_down(self, status: Status) -> bool:
+        serving = self.deployed.get(status.stable.revision) if status.stable else None
+        return serving is None or serving.ready == 0
+
+    def _violated(self, number: int, what: str) -> NoReturn:
+        raise AssertionError(f"invariant {number}: {what}")
 
     def _may_write(self, *, stale: bool) -> None:
         """Die, or meet a conflict, where that was arranged; a write on what has changed since is always one."""
@@ -185,6 +196,8 @@ class World(plain.World):
             case p.SetWeights() | p.EnsureStableService():
                 if isinstance(action, p.SetWeights):
                     scaled.routed(self, action.wake)
+                    if self.seen is not None and self.last_plan is not None:
+                        self._rulings.routed(self.seen, self.last_plan, self.weights or {}, dict(action.weights))
                     self.wake = action.wake
                 self._route(action)
             case p.DeleteRevision(name):

@@ -7,20 +7,19 @@ excuse it, because nobody can act on what happens after he has looked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from ekiben.api.base import seconds
-from ekiben.api.status import RolloutStatus, Status
+from ekiben.api.status import Status
 from ekiben.cluster import kinds
 from ekiben.objects.names import REVISION_LABEL
 from ekiben.rollout.asleep import known
 from ekiben.rollout.observation import Evidence, Observation
 from ekiben.rollout.plan import Plan
-from ekiben.rollout.times import moment
 
 from .network import shares
+from .rulings import Rulings
 from .schema import Info
 from .workloads import is_ready
 
@@ -30,12 +29,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _RECREATING = ("Clearing", "Replacing", "Restoring")
-_BY_REQUEST = ("promote", "skip", "undo", "retry")
-_KEPT_REQUESTS = 10
 _QUIET = 5.0
 """Seconds without requests that draining takes at least."""
-_PODS = ("Crashed", "OutOfMemory", "ImagePullFailed")
-_TRAFFIC = ("ErrorRateRegressed", "LatencyRegressed", "Regressed", "Hung")
 
 
 @dataclass
@@ -47,17 +42,6 @@ class Told:
     ready: dict[str, int]
     """Service name -> ready addresses."""
     exposed: dict[str, int]
-
-
-@dataclass
-class Record:
-    """What has happened in the rollout that is going on, as the world knows it."""
-
-    verdicts: set[str] = field(default_factory=set)
-    usable: bool = False
-    stable_was_down: bool = False
-    served: int = 0
-    """Requests that the canary had answered before."""
 
 
 class Invariants:
@@ -72,28 +56,24 @@ class Invariants:
         self._shares: dict[str, dict[str, int]] = {}
         self._inside: dict[str, int] = {}
         self._status: Json = {}
-        self._record = Record()
-        self._answers: dict[str, Json] = {}
+        self._rulings = Rulings(lambda: world.now, self._violated)
+        self._served = 0
+        """Requests that the canary had answered before."""
         world.watchers.insert(0, self.written)
 
     def looked(self, process: Any, seen: Observation, plan: Plan) -> None:
         """Note what a look was told, and what it has decided."""
         self._told[process] = Told(seen, plan, self._ready(), self._world.exposed())
-        status, evidence = seen.resource.status, seen.evidence
-        record = self._record
-        if evidence is not None and status.rollout is not None and evidence.revision == status.rollout.revision:
-            record.verdicts |= {evidence.verdict} | ({"Hung"} if evidence.hung else set())
-            record.usable |= evidence.usable
+        self._rulings.looked(seen, plan)
+        running, evidence = seen.resource.status.rollout, seen.evidence
+        if evidence is not None and running is not None and evidence.revision == running.revision:
             self._counted(evidence)
-        stable = seen.revisions.get(status.stable.revision) if status.stable else None
-        if status.stable is not None and (stable is None or stable.ready == 0):
-            record.stable_was_down = True
 
     def _counted(self, evidence: Evidence) -> None:
         """No request is counted twice, whatever dies in between."""
         counters = self._world.counters
         if counters is not None:
-            most = counters.served[evidence.revision] - self._record.served
+            most = counters.served[evidence.revision] - self._served
             told = max((metric.canary_requests for metric in evidence.metrics), default=0)
             if max(told, evidence.canary_requests) > most:
                 self._violated(4, f"{told} requests of {evidence.revision} were counted, and it had {most}")
@@ -125,11 +105,9 @@ class Invariants:
 
     def _told_status(self, told: Told, body: Json) -> None:
         before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
-        self._decided(told, before, after)
-        if _began(before) != _began(after):
-            self._record = Record(stable_was_down=self._record.stable_was_down and self._stable_down())
-            if after.rollout is not None and self._world.counters is not None:
-                self._record.served = self._world.counters.served[after.rollout.revision]
+        self._rulings.decided(told.seen, before, after, stable_down=self._stable_down())
+        if _began(before) != _began(after) and self._world.counters is not None:
+            self._served = self._world.counters.served[after.rollout.revision] if after.rollout is not None else 0
 
     # 1: capacity
 
@@ -242,7 +220,7 @@ class Invariants:
         back = running is not None and running.reason == "BakeFailed"
         if paused and running is not None and running.state != "First" and not back and weight < 100:
             self._violated(9, f"paused, and {backend} gets a weight of {weight}")
-        alone = self._record.stable_was_down
+        alone = self._rulings.record.stable_was_down
         total = self._replicas.get(stable, 0) if stable else 1
         least = 1 if back or alone else needed(weight, max(total, 1))
         if resource.spec.scaling.floor > 0 and ready < least:
@@ -263,127 +241,6 @@ class Invariants:
             and plural in ("deployments", "services")
         ):
             self._violated(1, f"{plural} {body['metadata']['name']} is deleted while it has weight")
-
-    def _decided(self, told: Told, before: Status, after: Status) -> None:
-        if before.stable is not None:
-            self._stable_kept(before, after)
-        if after.rejected_revision and after.rejected_revision != before.rejected_revision:
-            self._rejected(told, before, after)
-        if len(after.history) > len(before.history) or after.history[-1:] != before.history[-1:]:
-            last = after.history[-1]
-            if last.outcome == "Promoted":
-                self._promoted(told, before, after)
-        self._stepped(before, after)
-        self._answered(after)
-
-    def _stable_kept(self, before: Status, after: Status) -> None:
-        if after.stable is None:
-            self._violated(6, f"the stable revision {before.stable and before.stable.revision} is lost")
-        elif after.stable.revision not in {one.revision for one in (before.stable, before.canary) if one is not None}:
-            self._violated(6, f"{after.stable.revision} has become stable without a rollout")
-
-    # 3: no evidence never promotes and never rolls back
-
-    def _promoted(self, told: Told, before: Status, after: Status) -> None:
-        running = before.rollout
-        if running is None or running.state == "First" or before.stable is None:
-            return
-        strategy, record = running.policy.get("strategy", "canary"), self._record
-        reason = after.history[-1].reason
-        excuses = {
-            "NotWorse": "NotWorse" in record.verdicts,
-            "Inconclusive": record.usable and _inconclusive(running.policy) == "promote",
-            "Approved": any(one.outcome == "Done" and one.verb == "approve" for one in after.requests),
-            "PreviewPassed": strategy == "blueGreen",
-            "Replaced": strategy == "recreate",
-            "StableUnavailable": record.stable_was_down,
-            "Requested": self._asked(after, running.revision),
-            "Undo": any(one.outcome == "Done" and one.verb == "undo" for one in after.requests),
-            "RollbackWindow": running.revision in {one.revision for one in before.history if one.outcome == "Promoted"},
-        }
-        if strategy == "recreate" or excuses.get(reason, False):
-            return
-        self._violated(3, f"{running.revision} is promoted ({reason}) on {sorted(record.verdicts)} alone")
-
-    def _asked(self, after: Status, revision: str) -> bool:
-        """Whether somebody asked for it; the status has to tell of it among the last ten requests."""
-        answered = [one.model_dump(mode="json") for one in after.requests]
-        if len(answered) >= _KEPT_REQUESTS:
-            answered += self._answers.values()
-        return any(
-            one["outcome"] == "Done" and one["verb"] in _BY_REQUEST and one.get("revision") in (revision, None)
-            for one in answered
-        )
-
-    def _rejected(self, told: Told, before: Status, after: Status) -> None:
-        running, record = after.rollout or before.rollout, self._record
-        ended = after.history[-1] if after.rollout is None and after.history else None
-        if running is None and ended is not None:  # begun and ended in one look
-            policy = told.seen.rollout or told.seen.resource.spec.rollout
-            running = RolloutStatus(
-                revision=ended.revision,
-                state="Starting",
-                started_at=ended.started_at,
-                policy=policy.model_dump(mode="json", by_alias=True),
-            )
-        if running is None:
-            self._violated(3, f"{after.rejected_revision} is rejected without a rollout")
-            return
-        reason, now = ended.reason if ended is not None else running.reason, self._world.now
-        waiting = before.rollout.waiting_since if before.rollout else None
-        pods = [pod for one in told.seen.revisions.values() for pod in one.pods]
-        excuses = {
-            **dict.fromkeys(_PODS, any(p.waiting_reason or p.restarts or p.last_exit_reason for p in pods)),
-            **dict.fromkeys(_TRAFFIC, bool({"Regressed", "Hung"} & record.verdicts)),
-            "Inconclusive": _inconclusive(running.policy) == "rollback",
-            "ProgressDeadlineExceeded": waiting is not None
-            and now - moment(waiting) >= _deadline(running.policy)
-            and running.policy.get("onProgressDeadline") != "pause",
-            "CanaryUnavailable": told.seen.revisions[running.revision].ready == 0
-            if running.revision in told.seen.revisions
-            else True,
-            "Aborted": any(one.verb == "abort" and one.outcome == "Done" for one in after.requests),
-            "BakeFailed": before.former is not None,
-        }
-        if not excuses.get(reason, False):
-            self._violated(3, f"{after.rejected_revision} is rejected ({reason}) on {sorted(record.verdicts)}")
-        stable = told.seen.revisions.get(after.stable.revision) if after.stable else None
-        canary = told.seen.revisions.get(running.revision)
-        alone = (stable is None or stable.ready == 0) and canary is not None and canary.ready > 0
-        if alone and reason not in ("Aborted", "BakeFailed") and running.state == "RollingBack":
-            floor = told.seen.resource.spec.scaling.floor
-            if floor > 0 and before.rollout is not None and before.rollout.state != "RollingBack":
-                self._violated(5, f"rolled back ({reason}) onto a stable revision without a ready pod")
-
-    def _stepped(self, before: Status, after: Status) -> None:
-        """A step is never repeated, skipped, or left before its time."""
-        was, now = before.rollout, after.rollout
-        if was is None or now is None or was.started_at != now.started_at or was.revision != now.revision:
-            return
-        asked = [one.verb for one in after.requests if one not in before.requests]
-        skipped = "skip" in asked or "promote" in asked
-        if now.step not in (was.step, was.step + 1):
-            self._violated(4, f"from step {was.step} to step {now.step}")
-        if now.step == was.step + 1 and not skipped:
-            steps = was.policy.get("steps") or []
-            step = steps[was.step] if was.step < len(steps) else {}
-            stood = self._world.now - moment(was.step_since) if was.step_since else 0.0
-            if stood < seconds(step.get("duration", "60s")):
-                self._violated(4, f"step {was.step} was left after {stood:.1f} s")
-            if step.get("approval") and not was.approved and "approve" not in asked:
-                self._violated(4, f"step {was.step} was left without approval")
-
-    def _answered(self, after: Status) -> None:
-        """No request is handled twice."""
-        for one in after.requests:
-            if not one.verb:
-                continue  # nonsense, which does nothing
-            entry = one.model_dump(mode="json")
-            before = self._answers.setdefault(one.id, entry)
-            if before != entry and one.outcome == "Done":
-                self._violated(4, f"request {one.id} was handled twice: {self._answers[one.id]}, {entry}")
-        if len({one.id for one in after.requests}) != len(after.requests):
-            self._violated(4, "a request stands in the status twice")
 
     def _ready(self) -> dict[str, int]:
         return {
@@ -425,11 +282,3 @@ def _known(weights: dict[str, int], status: Status, name: str) -> bool:
         f"{name}-{one.revision}": one.weight for one in (status.stable, status.canary) if one is not None and one.weight
     }
     return {backend: weight for backend, weight in weights.items() if weight} == asked
-
-
-def _inconclusive(policy: Json) -> str:
-    return str((policy.get("analysis") or {}).get("onInconclusive", "pause"))
-
-
-def _deadline(policy: Json) -> float:
-    return seconds(policy.get("progressDeadline", "10m"))

@@ -18,7 +18,7 @@ from tests.sim.clock import virtual_time
 from tests.sim.story import Story
 from tests.sim.table import STATES, scaling, transitions
 
-from ekiben.rollout import asleep
+from ekiben.rollout import asleep, routing
 from ekiben.rollout.conviction import Conviction
 
 _TURNS = st.sampled_from(sorted(choice.names()))
@@ -122,7 +122,8 @@ _SABOTAGE: dict[str, tuple[str, Callable[..., Any]]] = {
     "promotes without a verdict": ("ekiben.rollout.gate._passed", lambda *_, **__: True),
     "rolls back without a reason": ("ekiben.rollout.conviction.by_traffic", lambda _: Conviction("Regressed", "so")),
     "ends pods without draining": ("ekiben.rollout.draining.done", lambda *_: True),
-    "handles requests again": ("ekiben.rollout.requests._KEPT", 1),
+    "leaves steps before their time": ("ekiben.rollout.gate.time_left", lambda *_: 0.0),
+    "leaves steps without their approval": ("ekiben.rollout.gate.unapproved", lambda *_: False),
     "writes what is there already": ("ekiben.operator.writes.differs", lambda *_: ["spec"]),
 }
 
@@ -132,6 +133,20 @@ def test_an_operator_that_is_wrong_is_found_out(what: str, monkeypatch: pytest.M
     """A simulation that finds nothing would say nothing."""
     monkeypatch.setattr(*_SABOTAGE[what])
     assert any(run.one(seed).violations for seed in range(100)), f"nobody notices that it {what}"
+
+
+_SABOTAGE_OF_DECISIONS: dict[str, tuple[str, Any]] = {
+    **{what: how for what, how in _SABOTAGE.items() if how[0].startswith("ekiben.rollout")},
+    "handles requests again": ("ekiben.rollout.requests._KEPT", 1),
+    "leaves requests where no pod is": ("ekiben.rollout.steps.withdraw", lambda *_: None),
+    "moves weights in a freeze": ("ekiben.rollout.freeze._keep_route", lambda draft, one: draft.act(routing.only(one))),
+}
+
+
+@pytest.mark.parametrize("what", _SABOTAGE_OF_DECISIONS)
+def test_decisions_that_are_wrong_are_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*_SABOTAGE_OF_DECISIONS[what])
+    assert any(run.one(seed, "decisions").violations for seed in range(300)), f"nobody notices that it {what}"
 
 
 _SABOTAGE_OF_SCALING: dict[str, tuple[str, Callable[..., Any]]] = {

@@ -174,7 +174,8 @@ class Analysis(Resource):
     step's time; time in which somebody holds it, or the evidence cannot be used, does not count."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     """What happens at the deadline when the evidence says neither "regressed" nor "not worse". pause: it holds until
-    somebody decides, or until a verdict comes."""
+    somebody decides, or until a verdict comes. promote: it goes on without the verdict, but not without usable
+    evidence, nor without the time and the approval of each step. rollback: it is rolled back."""
 
 
 class LatencyObjective(Resource):

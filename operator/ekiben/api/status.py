@@ -154,9 +154,12 @@ class RolloutStatus(StatusBlock):
     unusable_since: Time | None = None
     """Since when that is so."""
     step_since: Time | None = None
-    """When the gateway acknowledged this step's weight, later by the time in which the canary had too few pods."""
-    short_since: Time | None = None
-    """Since when the canary has had fewer ready pods than its step, preview or shadow needs: that time stands still."""
+    """When the gateway acknowledged this step's weight, later by the time in which it stood still."""
+    still_since: Time | None = None
+    """Since when the time of the step, preview or shadow stands still: the canary has too few pods, the stable revision
+    is down, the gateway does not acknowledge the weight, or a freeze holds everything."""
+    needed: int | None = None
+    """The ready pods that the present weight, preview or shadow asked for when it began."""
     waiting_since: Time | None = None
     """Since when the canary waits for pods; the progress deadline counts from here."""
     drain_since: Time | None = None

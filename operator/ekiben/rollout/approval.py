@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ekiben.api.rollout import BlueGreen, Rollout, Shadow, Step, Strategy
-from ekiben.api.status import RolloutStatus
+from ekiben.api.status import RolloutStatus, Status
 
 NOT_WORSE_ABOVE = 50
 """Above this share, in per cent, the canary carries the service, so that "nothing regressed" is not enough."""
+AWAITED = "AwaitingApproval"
+"""The reason of the condition Paused while nothing but the approval is missing."""
 
 
 def present(policy: Rollout, running: RolloutStatus) -> Step:
@@ -30,6 +32,12 @@ def needed(policy: Rollout, running: RolloutStatus) -> bool:
     if policy.strategy is Strategy.SHADOW:
         return (policy.shadow or Shadow()).approval
     return _asked(policy, running.step)
+
+
+def awaited(status: Status) -> bool:
+    """Return whether the last look found that nothing but the approval was missing."""
+    paused = next((one for one in status.conditions if one.type == "Paused"), None)
+    return paused is not None and (paused.status, paused.reason) == ("True", AWAITED)
 
 
 def repeatable(policy: Rollout, running: RolloutStatus) -> bool:

@@ -13,27 +13,35 @@ def begin(draft: Draft) -> None:
     target, stable = draft.target, draft.status.stable
     if stable is None or target.revision in (stable.revision, draft.status.rejected_revision):
         return
-    back = draft.status.pinned is not None or proven.in_window(draft, target.revision)
-    if draft.paused:
-        draft.hold("Paused", f"{draft.paused}: the new revision waits")
+    held = why_held(draft)
+    if held is not None:
+        draft.hold(*held)
         return
-    kept = draft.status.former
-    if kept is not None and kept.revision != target.revision and former.alone(draft):
-        # Beginning would end the former one's pods.
-        draft.hold("StableUnavailable", "the new revision waits: the stable one bakes, and has no ready replica now")
-        return
-    if draft.observation.policy_problem and not back:
-        draft.hold("PolicyUnusable", f"the new revision waits: {draft.observation.policy_problem}")
-        return
-    if draft.observation.unusable and not back:
-        draft.hold("Unusable", f"the new revision waits: {draft.observation.unusable}")
-        return
-    missing = "" if back else features.blocking(draft, draft.spec_rollout)
-    if missing:
-        draft.hold("TrafficFeatureUnsupported", f"the new revision waits: {missing}")
-        return
+    back = _back(draft)
     reason = "Undo" if draft.status.pinned is not None else "RollbackWindow"
     open_(draft, direct=back, reason=reason if back else "")
+
+
+def _back(draft: Draft) -> bool:
+    return draft.status.pinned is not None or proven.in_window(draft, draft.target.revision)
+
+
+def why_held(draft: Draft) -> tuple[str, str] | None:
+    """Return why the rollout that is asked for may not begin now, as reason and message; None where it may."""
+    if draft.paused:
+        return "Paused", f"{draft.paused}: the new revision waits"
+    kept = draft.status.former
+    if kept is not None and kept.revision != draft.target.revision and former.alone(draft):
+        # Beginning would end the former one's pods.
+        return "StableUnavailable", "the new revision waits: the stable one bakes, and has no ready replica now"
+    if _back(draft):
+        return None
+    if draft.observation.policy_problem:
+        return "PolicyUnusable", f"the new revision waits: {draft.observation.policy_problem}"
+    if draft.observation.unusable:
+        return "Unusable", f"the new revision waits: {draft.observation.unusable}"
+    missing = features.blocking(draft, draft.spec_rollout)
+    return ("TrafficFeatureUnsupported", f"the new revision waits: {missing}") if missing else None
 
 
 def waits(draft: Draft) -> bool:

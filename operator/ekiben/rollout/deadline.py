@@ -86,7 +86,7 @@ def moment(draft: Draft, step_ends: str | None) -> str | None:
     running, found = draft.status.rollout, draft.observation.evidence
     if running is None or running.judged_since is None or step_ends is None:
         return None
-    if (found is not None and found.verdict == "NotWorse") or running.short_since is not None:
+    if (found is not None and found.verdict == "NotWorse") or running.still_since is not None:
         return None
     since = running.unusable_since or (running.judged_since if verdict_needed(draft.policy, running) else None)
     if since is None:

@@ -41,6 +41,8 @@ def promote(draft: Draft) -> None:
     scaling = draft.observation.resource.spec.scaling
     serving, revision = draft.revision(stable.revision), draft.revision(canary.revision)
     need = capacity.promotion_need(draft, running, stable)
+    if draft.ready(canary.revision) == 0 and 0 < canary.weight < 100 and not capacity.down(draft, stable):
+        canary = take_share(draft, canary)
     if parts.in_parts(draft, running, canary, stable, need):
         return
     least, most = _whole(draft, running, canary, stable, need)
@@ -49,8 +51,6 @@ def promote(draft: Draft) -> None:
     draft.act(*capacity.hold(draft, canary.revision, least, most))
     ready = revision.ready if revision else 0
     if canary.weight != 100 and ready < need:
-        if ready == 0 and canary.weight > 0 and not capacity.down(draft, stable):
-            take_share(draft)
         _wait(draft, stable)
         waiting.for_pods(draft)
         return
@@ -87,10 +87,11 @@ def _whole(
     return found.canary
 
 
-def take_share(draft: Draft) -> None:
-    """Take its share from a canary without ready pods: those requests would fail."""
+def take_share(draft: Draft, canary: RevisionStatus) -> RevisionStatus:
+    """Take its share from a canary without ready pods, and return it without: those requests would fail."""
     draft.update_canary(weight=0)
     draft.tell("CanaryUnavailable", "no pod of the canary is ready: its weight is 0 until one is", warning=True)
+    return draft.status.canary or canary
 
 
 def _wait(draft: Draft, stable: RevisionStatus) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus
 
-from . import capacity, requests, routing
+from . import capacity, requests, routing, still
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -25,9 +25,10 @@ def run(draft: Draft) -> None:
     draft.act(*capacity.follow(draft))
     if status.stable is not None:
         _keep_route(draft, status.stable)
-    # The time in which nothing may move counts for no deadline.
+    # The time in which nothing may move counts for no deadline, and for no step.
     draft.update_rollout(waiting_since=None)
     draft.stop_judging()
+    still.stand(draft)
 
 
 def waits(draft: Draft) -> list[str]:

@@ -42,15 +42,15 @@ def unapproved(draft: Draft, running: RolloutStatus) -> bool:
 
 
 def await_approval(draft: Draft) -> None:
-    """Say that everything but the approval is there."""
-    name = draft.observation.resource.metadata.name
-    draft.hold("AwaitingApproval", f"waits for approval: `ekiben approve {name}` lets it go on")
-    stop_clock(draft)
-
-
-def stop_clock(draft: Draft) -> None:
-    """Do not count the time in which somebody else has to act, nor what came before, for the analysis deadline."""
+    """Say that everything but the approval is there; that time counts for no deadline, nor does what came before."""
+    say_approval(draft)
     draft.stop_judging()
+
+
+def say_approval(draft: Draft) -> None:
+    """Say that it waits for approval."""
+    name = draft.observation.resource.metadata.name
+    draft.hold(approval.AWAITED, f"waits for approval: `ekiben approve {name}` lets it go on")
 
 
 def look(draft: Draft, weight: int) -> None:
@@ -90,57 +90,93 @@ def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration
     left = time_left(draft, running, duration)
     if draft.paused:
         draft.hold("Paused", draft.paused)
-        stop_clock(draft)
+        draft.stop_judging()
+        return False
+    unusable = share > 0 and (found is None or not found.usable or bool(found.problem))
+    if unusable and left <= 0 and unapproved(draft, running) and approval.awaited(draft.observation.resource.status):
+        # Everything else was there, and a quiet night takes none of it back; once it is approved, evidence is needed.
+        await_approval(draft)
         return False
     if share > 0:
         deadline.count(draft, found)
-    if share > 0 and (found is None or not found.usable or found.problem):
-        _without_verdict(draft, found, share, late=left <= 0)
+    if unusable:
+        _without_evidence(draft, found, share, late=left <= 0)
     elif left > 0:
         draft.look_in(left)
-    elif deadline.verdict_needed(draft.policy, running) and (found is None or found.verdict != "NotWorse"):
-        _without_verdict(draft, found, share, late=True)
-    elif unapproved(draft, running):
+    elif not (_verdict_is_there(draft, found) or _goes_without(draft, found, share)):
+        return False
+    elif not unapproved(draft, running):
+        return True
+    elif _verdict_is_there(draft, found):
         await_approval(draft)
     else:
-        return True
+        say_approval(draft)  # the deadline is over, and stays so
     return False
 
 
-def _promote(draft: Draft, found: Evidence | None) -> None:
-    ending.begin_promotion(draft, "NotWorse", found.message if found else "")
-
-
-def _without_verdict(draft: Draft, found: Evidence | None, share: int, *, late: bool) -> None:
-    """Say what is missing; `late` where the step's own time has passed, so that the deadline may decide."""
+def _verdict_is_there(draft: Draft, found: Evidence | None) -> bool:
+    """Return whether no verdict is missing: it is there, or none is needed."""
     running = draft.status.rollout
-    if running is None:
+    if running is None or not deadline.verdict_needed(draft.policy, running):
+        return True
+    return found is not None and found.verdict == "NotWorse"
+
+
+def _promote(draft: Draft, found: Evidence | None) -> None:
+    if _verdict_is_there(draft, found):
+        ending.begin_promotion(draft, "NotWorse", found.message if found else "")
+    else:
+        ending.begin_promotion(draft, "Inconclusive", _inconclusive(draft))
+
+
+def _without_evidence(draft: Draft, found: Evidence | None, share: int, *, late: bool) -> None:
+    """Say what evidence is missing; `late` where the step's own time has passed, so that the deadline may decide."""
+    _say_missing(draft, found, share)
+    if found is None or found.verdict == "NotWorse" or not found.problem:
+        # It was found not worse, and the counters are out of reach for now; or these are the first looks at a weight,
+        # or after a restart: what is wrong for longer becomes a problem of its own.
         return
+    if late and deadline.over(draft):
+        _decide(draft)
+
+
+def _goes_without(draft: Draft, found: Evidence | None, share: int) -> bool:
+    """Return whether the policy lets the step end without the verdict that it needs; if not, what it waits for is said.
+
+    It stands in for the verdict and for nothing else: the time and the approval of this step and of those that follow
+    hold.
+    """
+    _say_missing(draft, found, share)
+    if not deadline.over(draft):
+        return False
+    if draft.policy.analysis.on_inconclusive is OnInconclusive.PROMOTE:
+        return True
+    _decide(draft)
+    return False
+
+
+def _say_missing(draft: Draft, found: Evidence | None, share: int) -> None:
+    running = draft.status.rollout
     problem = found.problem if found else ""
     usable = found is not None and found.usable and not problem
     reason = problem or ("AwaitingVerdict" if usable else "AwaitingEvidence")
     # No number that changes from look to look stands in here: it would be a write of the status each time.
     waits = "there is not enough evidence yet to say that it is not worse" if usable else "no evidence yet"
-    gets = f"copies of {share} %" if running.state == "Shadow" else f"{share} %"
+    gets = f"copies of {share} %" if running is not None and running.state == "Shadow" else f"{share} %"
     message = found.problem_message if found and problem else f"the canary gets {gets}: {waits}"
     draft.hold(reason, message)
     draft.look_in(5)
-    if found is None or found.verdict == "NotWorse" or not (problem or found.usable):
-        # It was found not worse, and the counters are out of reach for now; or these are the first looks at a weight,
-        # or after a restart: what is wrong for longer becomes a problem of its own.
-        return
-    if late and deadline.over(draft):
-        _decide_without(draft, usable=usable)
 
 
-def _decide_without(draft: Draft, *, usable: bool) -> None:
-    """Do what the policy says for the case that there is no verdict within the deadline."""
-    text = f"no verdict within {draft.policy.analysis.deadline}: {draft.hold_message}"
-    choice = draft.policy.analysis.on_inconclusive
-    if choice is OnInconclusive.ROLLBACK and deadline.rejects(draft):
+def _decide(draft: Draft) -> None:
+    """Roll back, where the policy says so and the evidence is not out of reach for everybody, or hold for a person."""
+    text = _inconclusive(draft)
+    if draft.policy.analysis.on_inconclusive is OnInconclusive.ROLLBACK and deadline.rejects(draft):
         ending.begin_roll_back(draft, "Inconclusive", text, rejected=True)
         ending.roll_back(draft)
-    elif choice is OnInconclusive.PROMOTE and usable:
-        ending.begin_promotion(draft, "Inconclusive", text)
     else:
         draft.hold("Inconclusive", f"{text}; evidence that comes later decides all the same")
+
+
+def _inconclusive(draft: Draft) -> str:
+    return f"no verdict within {draft.policy.analysis.deadline}: {draft.hold_message}"

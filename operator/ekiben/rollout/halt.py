@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.base import seconds
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, ending, room, routing, times
+from . import capacity, ending, room, routing, still, times
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -28,6 +28,7 @@ def halted(draft: Draft, stable: RevisionStatus, canary: RevisionStatus) -> bool
     # What keeps the stable revision down may well keep the new one from starting.
     draft.update_rollout(waiting_since=None)
     draft.stop_judging()
+    still.stand(draft)
     revision = draft.revision(canary.revision)
     kept = revision.autoscaler.min_replicas if revision is not None and revision.autoscaler is not None else 0
     least, most = max(scaling.floor, kept) if scaling.fixed is None else scaling.floor, None

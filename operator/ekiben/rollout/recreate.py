@@ -121,6 +121,7 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
         return
     # A third revision may be the cure for a stable one that does not come back; so may this one, asked for anew.
     cure = draft.target.revision not in (stable.revision, draft.status.rejected_revision)
+    cure = cure and begin.why_held(draft) is None
     if draft.ready(stable.revision) >= scaling.floor or cure:
         ending.rolled_back(draft)
         return

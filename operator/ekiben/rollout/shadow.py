@@ -5,7 +5,7 @@ from __future__ import annotations
 from ekiben.api.rollout import Shadow
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, gate, parts, room, routing, shortage, steps, times, waiting
+from . import capacity, gate, parts, room, routing, shortage, steps, still, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -20,7 +20,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
         waiting.for_pods(draft)
         return
     since = running.traffic_since or times.text(draft.now)
-    draft.update_rollout(state="Shadow", waiting_since=None, step_since=None, traffic_since=since)
+    draft.update_rollout(state="Shadow", waiting_since=None, step_since=None, traffic_since=since, needed=need)
     draft.act(routing.split(draft, stable, canary, 0))
     percent = (draft.policy.shadow or Shadow()).percent
     draft.tell("ShadowStarted", f"revision {canary.number} gets copies of {percent} % of the requests")
@@ -38,6 +38,7 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     draft.act(routing.split(draft, stable, canary, 0))
     route = draft.observation.route
     if route is None or not route.acknowledged or route.mirror != canary.revision:
+        still.stand(draft)
         draft.look_in(1)
         return
     steps.note_acknowledged(draft)

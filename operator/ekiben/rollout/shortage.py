@@ -1,11 +1,12 @@
-"""A canary that lost pods while it is judged: the time of its step stands still until it has those that it needs.
+"""A canary with fewer pods than it needs while it is judged: the time of its step stands still until it has them.
 
-It waits for them no longer than for its first ones: beyond the progress deadline the policy says what happens.
+For pods that it had and lost it waits no longer than for its first ones: beyond the progress deadline the policy says
+what happens. That the load has grown beyond what the cluster has room for is no fault of the canary's.
 """
 
 from __future__ import annotations
 
-from . import times, waiting
+from . import still, waiting
 from .draft import Draft
 
 
@@ -16,24 +17,17 @@ def stands_still(draft: Draft, need: int) -> bool:
         return False
     ready = draft.ready(running.revision)
     if ready >= need:
-        _go_on(draft)
+        still.go_on(draft)
+        draft.update_rollout(waiting_since=None)
         return False
-    waiting.for_pods(draft)
-    if running.short_since is None:
-        draft.update_rollout(short_since=times.text(draft.now))
+    lost = ready < min(need, need if running.needed is None else running.needed)
+    if lost or draft.paused:
+        waiting.for_pods(draft)
+    else:
+        draft.update_rollout(waiting_since=None)
+    still.stand(draft)
     if not draft.hold_reason:
         said = waiting.why(draft.revision(running.revision))
         draft.hold("AwaitingPods", f"{ready} of the {need} pods that it needs are ready: its time stands still{said}")
     draft.look_in(10)
     return True
-
-
-def _go_on(draft: Draft) -> None:
-    running = draft.status.rollout
-    if running is None or running.short_since is None:
-        return
-    lost = times.since(running.short_since, draft.now)
-    clocks = ("step_since", "judged_since", "judged_at", "unusable_since")
-    known = {name: getattr(running, name) for name in clocks}
-    later = {name: times.after(since, lost) for name, since in known.items() if since is not None}
-    draft.update_rollout(short_since=None, waiting_since=None, **later)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
-from . import capacity, deadline, ending, gate, parts, room, routing, shortage, times, waiting
+from . import capacity, deadline, ending, gate, parts, room, routing, shortage, still, times, waiting
 from .draft import Draft
 from .plan import EnsureRevision, EnsureStableService
 
@@ -14,6 +14,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     steps = draft.policy.steps
     want = steps[min(running.step, len(steps) - 1)].weight
     need = capacity.step_need(draft, running, stable)
+    if running.state == "Step" and draft.ready(canary.revision) == 0:
+        withdraw(draft, canary, stable)  # whether or not there is room for the pods that the next weight needs
+        return
     if canary.weight < want and capacity.short(draft, running, stable):
         parts.part(draft, running, canary, stable, want)
         return
@@ -24,12 +27,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     found = room.of(draft, running, stable)
     most = found.canary[1] if found is not None else None
     draft.act(*capacity.hold(draft, canary.revision, need, need if draft.by_replicas else most))
-    ready = draft.ready(canary.revision)
     draft.act(EnsureStableService(stable.revision))
-    if running.state == "Step" and ready == 0:
-        withdraw(draft, canary, stable)
-    elif running.state == "Starting" or canary.weight != want:
-        _raise(draft, running, canary, stable, want, enough=ready >= need)
+    if running.state == "Starting" or canary.weight != want:
+        _raise(draft, running, canary, stable, want, need)
     else:
         draft.act(routing.split(draft, stable, canary, want))
         if ending.acknowledged(draft, want):
@@ -37,6 +37,7 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
             if not shortage.stands_still(draft, need) or draft.paused:
                 gate.look(draft, want)
         else:
+            still.stand(draft)
             draft.look_in(1)
 
 
@@ -47,16 +48,16 @@ def hold_weight(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) ->
 
 def withdraw(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Begin the step anew where no pod of the canary is ready."""
-    ending.take_share(draft)
+    ending.take_share(draft, canary)
     draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None)
     draft.look_in(0)
     draft.act(routing.split(draft, stable, canary, 0), EnsureStableService(stable.revision))
 
 
 def _raise(
-    draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus, want: int, *, enough: bool
+    draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: RevisionStatus, want: int, need: int
 ) -> None:
-    if not enough or draft.paused:
+    if draft.ready(canary.revision) < need or draft.paused:
         draft.act(routing.split(draft, stable, canary, canary.weight))
         if canary.weight > 0 and not draft.paused:
             deadline.count(draft, gate.evidence(draft, running))  # it is judged at the weight that it has
@@ -65,7 +66,7 @@ def _raise(
     # From here on there may be requests on it, whether or not anybody saw the gateway's acknowledgement.
     since = running.traffic_since or (times.text(draft.now) if want > 0 else None)
     draft.update_canary(weight=want)
-    draft.update_rollout(state="Step", waiting_since=None, step_since=None, traffic_since=since)
+    draft.update_rollout(state="Step", waiting_since=None, step_since=None, traffic_since=since, needed=need)
     draft.act(routing.split(draft, stable, canary, want))
     named, step = f"revision {canary.number} ({canary.revision})", running.step + 1
     draft.tell("WeightRaised", f"step {step} of {len(draft.policy.steps)}: {named} gets {want} %")
@@ -76,4 +77,4 @@ def note_acknowledged(draft: Draft) -> None:
     """Note when the gateway first acknowledged the step's weight: its time counts from there."""
     running = draft.status.rollout
     if running is not None and running.step_since is None:
-        draft.update_rollout(step_since=times.text(draft.now), short_since=None)
+        draft.update_rollout(step_since=times.text(draft.now), still_since=None)

@@ -110,7 +110,7 @@ def _write_times(draft: Draft) -> None:
         deadline = times.after(running.waiting_since, seconds(policy.progress_deadline))
     elif running.state in ("Step", "Shadow"):
         deadline = analysis.moment(draft, following)
-    if following is not None and (running.short_since is not None or times.moment(following) <= draft.now):
+    if following is not None and (running.still_since is not None or times.moment(following) <= draft.now):
         following = None
     draft.update_rollout(deadline=deadline, next_look=following)
     # No event tells that a time has come.

@@ -62,7 +62,8 @@ def clock(seen: Seen, now: float) -> Clock | None:
         lasts = (policy.shadow or Shadow()).duration
     else:
         return None
-    return Clock(max(0.0, now - words.moment(running.step_since)), seconds(lasts))
+    until = now if running.still_since is None else words.moment(running.still_since)
+    return Clock(max(0.0, until - words.moment(running.step_since)), seconds(lasts))
 
 
 def clock_bar(one: Clock) -> Text:
