@@ -42,11 +42,29 @@ def test_at_0_replicas_recreate_promotes_nothing_that_never_had_a_pod() -> None:
     assert one.weights == {"v2": 100}
 
 
-def test_at_0_replicas_somebody_may_promote() -> None:
+def test_at_0_replicas_what_never_had_a_pod_is_not_promoted_by_request_either() -> None:
     one = _begun("canary", scaling={"replicas": 0})
     one.reconcile()
-    assert one.ask("promote", "v2")[0] == "Done"
+    outcome, message = one.ask("promote", "v2")
+    assert (outcome, "spec.scaling.replicas is 0" in message) == ("Refused", True)
     one.run(10)
+    assert one.weights == {"v1": 100, "v2": 0}
+
+
+def test_what_was_to_take_over_before_it_had_a_pod_waits_at_0_replicas() -> None:
+    one = _begun("canary")
+    one.reconcile()
+    one.deployed["v2"].startable = False
+    assert one.ask("promote", "v2")[0] == "Done"
+    one.run(3)
+    one.apply(scaling={"replicas": 0})
+    one.run(100)
+    assert one.weights == {"v1": 100, "v2": 0}
+    assert one.condition("Progressing") == ("True", "ScaledToZero")
+    assert one.deployed["v2"].wanted == 0
+    one.deployed["v2"].startable = True
+    one.apply(scaling={"replicas": 1})
+    one.run(20)
     assert one.weights == {"v2": 100}
 
 

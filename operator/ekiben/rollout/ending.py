@@ -59,6 +59,12 @@ def promote(draft: Draft) -> None:
         draft.update_rollout(waiting_since=None)
         _wait(draft, stable)
         return
+    if canary.weight == 0 and running.reason == "Requested" and scaling.fixed == 0:
+        # It may never have had a pod, and would count as proven.
+        draft.hold("ScaledToZero", "spec.scaling.replicas is 0: it takes over when there are replicas again")
+        draft.update_rollout(waiting_since=None)
+        _wait(draft, stable)
+        return
     if canary.weight == 100 and ready == 0 and serving is not None and serving.ready > 0 and scaling.floor > 0:
         begin_roll_back(draft, "CanaryUnavailable", "no pod of the canary is ready any more", rejected=True)
         roll_back(draft)
@@ -131,7 +137,7 @@ def finish(draft: Draft) -> None:
         former_until=times.text(draft.now + bake) if bake > 0 else None,
     )
     message = running.message
-    pins.serves(draft, running, stable)
+    pins.serves(draft)
     if left is None:
         history.close(draft, "Promoted", canary, running)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ekiben.api.status import Pinned, RevisionStatus, RolloutStatus
+from ekiben.api.status import Pinned, RevisionStatus
 
 from .draft import Draft
 from .observation import Revision
@@ -26,14 +26,10 @@ def forget(draft: Draft) -> None:
         draft.update(pinned=None)
 
 
-def serves(draft: Draft, running: RolloutStatus, left: RevisionStatus) -> None:
-    """Note that the rollout to a pinned revision has ended well; `left` is the revision that served until then."""
+def serves(draft: Draft) -> None:
+    """Note that the rollout to a pinned revision has ended well: where spec.model asks for it too, nothing is left."""
     pinned = draft.status.pinned
-    if pinned is None:
-        return
-    # A bake that failed says nothing about a third revision, which waited meanwhile.
-    waited = running.reason == "BakeFailed" and pinned.instead_of != left.revision
-    if pinned.revision == pinned.instead_of or waited:
+    if pinned is not None and pinned.revision == pinned.instead_of:
         draft.update(pinned=None)
 
 
