@@ -163,3 +163,11 @@ def test_a_canary_whose_weight_the_status_does_not_tell_of_keeps_its_pods_until_
     one.gateway_answers = True
     one.run(60)
     assert one.deployed["v2"].wanted == 0
+
+
+def test_a_canary_whose_deployment_is_deleted_gets_another_in_the_look_that_takes_its_share() -> None:
+    one = _STATES["Step"]()
+    one.deployed.pop("v3")
+    one.reconcile()
+    assert one.weights == {"v2": 100, "v3": 0}
+    assert "v3" in one.deployed

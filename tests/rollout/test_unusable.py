@@ -143,3 +143,23 @@ def test_a_way_back_of_recreate_is_not_left_for_a_revision_that_waits(why: str) 
     one.apply(rollout={"strategy": "recreate"})
     one.run(60)
     assert one.weights == {"v3": 100}
+
+
+def test_a_retry_is_refused_in_a_way_back_of_recreate_while_nothing_may_begin() -> None:
+    one = World({"model": {"image": f"{_V}1"}, "rollout": {"strategy": "recreate"}})
+    one.run(10)
+    one.apply(f"{_V}2")
+    while one.status.rollout is None or one.status.rollout.state != "Replacing":
+        one.reconcile()
+        one.tick()
+    one.deployed["v1"].startable = False
+    assert one.ask("abort", "v2")[0] == "Done"
+    one.run(20)
+    one.policy_problem = "RolloutPolicy steady is gone"
+    outcome, message = one.ask("retry", "v2")
+    assert (outcome, "RolloutPolicy steady is gone" in message) == ("Refused", True)
+    assert one.status.rejected_revision == "v2"
+    one.policy_problem = ""
+    assert one.ask("retry", "v2")[0] == "Done"
+    one.run(30)
+    assert one.weights == {"v2": 100}

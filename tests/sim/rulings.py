@@ -70,6 +70,8 @@ class Rulings:
             if last.outcome == "Promoted":
                 self._promoted(before, after)
         self._left(before, after)
+        if before.observed_generation == 0:
+            self._answers.clear()  # who has lost the status knows of no earlier request
         self._answered(after)
         if _began(before) != _began(after):
             self.record = Record(stable_was_down=self.record.stable_was_down and stable_down)

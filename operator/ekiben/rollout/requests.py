@@ -8,7 +8,7 @@ from ekiben.api.request import Request, Verb, parse
 from ekiben.api.rollout import Strategy
 from ekiben.api.status import RequestStatus, RevisionStatus, RolloutStatus
 
-from . import approval, asleep, ending, halt, pins, proven, recreate, rest, times
+from . import approval, asleep, begin, ending, halt, pins, proven, recreate, rest, times
 from .draft import Draft
 
 _KEPT = 10
@@ -125,8 +125,7 @@ def _for_this_step(draft: Draft, running: RolloutStatus, request: Request) -> No
     if request.weight is not None and not (steps and request.weight == weight):
         at = f"the present one has {weight} %" if steps else "strategy canary alone has steps"
         raise Refused(f"it is meant for the step of {request.weight} %, and {at}: look again, and ask anew")
-    paused = next((one for one in draft.observation.resource.status.conditions if one.type == "Paused"), None)
-    awaited = paused is not None and (paused.status, paused.reason) == ("True", "AwaitingApproval")
+    awaited = approval.awaited(draft.observation.resource.status)
     if request.weight is None and approval.repeatable(draft.policy, running) and not awaited:
         name = draft.observation.resource.metadata.name
         raise Refused(
@@ -222,9 +221,12 @@ def _retry(draft: Draft, request: Request) -> str:
         raise Refused("the revision that spec.model asks for was not rolled back: there is nothing to retry")
     if request.revision != asked:
         raise Refused(f"it is meant for revision {request.revision}, and {asked} is what spec.model asks for")
-    if running is not None:
-        _unpaused(draft)  # the way back would end, and nothing begin
+    before = draft.status
     draft.update(rejected_revision=None, pinned=None, verdict=None)
+    held = begin.why_held(draft) if running is not None else None
+    if held is not None:
+        draft.status = before  # the way back would end, and nothing begin
+        raise Refused(f"it could not begin now: {held[1]}")
     return "it is tried again from the first step"
 
 

@@ -15,7 +15,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     want = steps[min(running.step, len(steps) - 1)].weight
     need = capacity.step_need(draft, running, stable)
     if running.state == "Step" and draft.ready(canary.revision) == 0:
-        withdraw(draft, canary, stable)  # whether or not there is room for the pods that the next weight needs
+        # Whether or not there is room for the pods that the next weight needs.
+        draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
+        withdraw(draft, canary, stable)
         return
     if canary.weight < want and capacity.short(draft, running, stable):
         parts.part(draft, running, canary, stable, want)
