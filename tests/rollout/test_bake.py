@@ -306,3 +306,18 @@ def test_a_way_back_that_fails_stays_with_what_serves_where_nothing_else_is_aske
     one.run(20)
     assert one.weights == {"v2": 100}
     assert (one.status.pinned, one.status.rejected_revision) == (None, None)
+
+
+def test_a_revision_that_undo_asked_for_comes_after_the_way_back_of_a_bake_that_failed() -> None:
+    one = serving(rollout={"bake": "10m", "rollbackWindow": 3, "progressDeadline": "60s"})
+    promoted(one, "v2")
+    one.run(700, step=20)
+    promoted(one, "v3")
+    assert one.status.former is not None
+    one.trouble("v3", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_code=1)
+    request = one.ask("undo", "v1")
+    assert request[0] == "Done"
+    one.run(60)
+    assert one.weights == {"v1": 100}
+    assert [entry.reason for entry in one.status.history][-2:] == ["BakeFailed", "Undo"]
+    assert one.status.rejected_revision is None or one.status.rejected_revision == "v3"

@@ -177,14 +177,44 @@ def test_inconclusive_promote_leaves_a_shadow_with_its_approval_alone() -> None:
     assert one.weights == {"v2": 100}
 
 
+def _nothing(_one: World) -> None:
+    """Nothing else happens."""
+
+
+def _freeze(one: World) -> None:
+    one.frozen = "a freeze in the night"
+    one.run(60)
+    one.frozen = ""
+
+
+def _pause(one: World) -> None:
+    assert one.ask("pause", "v2")[0] == "Done"
+    one.run(60)
+    assert one.ask("resume", "v2")[0] == "Done"
+
+
+def _pod_replaced(one: World) -> None:
+    one.deployed["v2"].wanted, one.deployed["v2"].ready = 2, 1
+    one.run(5)
+
+
+def _silence(one: World) -> None:
+    one.gateway_answers, one.acknowledged = False, None
+    one.run(30)
+    one.gateway_answers = True
+
+
+@pytest.mark.parametrize("between", [_nothing, _freeze, _pause, _pod_replaced, _silence])
 @pytest.mark.parametrize("choice", ["pause", "promote", "rollback"])
-def test_a_quiet_night_does_not_take_back_that_only_the_approval_is_missing(choice: str) -> None:
+def test_a_quiet_night_does_not_take_back_that_only_the_approval_is_missing(choice: str, between: Any) -> None:
     steps = [{"weight": 10, "duration": "5s", "approval": True}, {"weight": 20, "duration": "5s"}]
     one = serving(rollout={"steps": steps, "analysis": {"deadline": "60s", "onInconclusive": choice}})
     one.apply(f"{_V}2")
     one.run(20)
     assert one.condition("Paused") == ("True", "AwaitingApproval")
     one.problem = "NoTraffic"
+    one.run(10)
+    between(one)
     one.run(600, step=5)
     assert one.weights == {"v1": 90, "v2": 10}
     assert one.condition("Paused") == ("True", "AwaitingApproval")

@@ -167,3 +167,35 @@ def test_a_preview_that_is_to_hold_at_the_progress_deadline_holds() -> None:
     one.deployed["v2"].startable = True
     one.run(40)
     assert one.weights == {"v2": 100}
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_pods_that_came_back_are_not_late_whatever_the_load_asks_for_now(silent: bool) -> None:
+    one = _step()
+    _lose(one, left=3)
+    one.run(5)
+    if silent:
+        one.gateway_answers, one.acknowledged = False, None
+        one.run(3)
+    one.deployed["v2"].startable = True
+    one.tick(5)
+    if silent:
+        one.reconcile()
+    one.apply(scaling={"replicas": 6})
+    one.deployed["v2"].startable = False
+    one.tick(100)
+    one.run(20)
+    assert one.status.rejected_revision is None
+    assert one.weights == {"v1": 50, "v2": 50}
+
+
+def test_another_pod_has_a_time_of_its_own_to_come_back() -> None:
+    one = _step()
+    _lose(one, left=3)
+    one.run(5)
+    one.gateway_answers, one.acknowledged = False, None
+    one.deployed["v2"].startable = True
+    one.run(100)
+    _lose(one, left=3)
+    one.run(30)
+    assert one.status.rejected_revision is None

@@ -173,6 +173,8 @@ class RolloutStatus(StatusBlock):
     """No steps: asked for by `promote` or `undo`, or back to a revision that was proven before."""
     approved: bool = False
     """The present step, preview or shadow has been approved."""
+    awaits_approval: bool = False
+    """Nothing but the approval was missing: neither a quiet night nor an outage takes that back."""
     stable_floor: int = 0
     """Replicas that the stable revision keeps while the rollout runs, so that a rollback meets its full capacity: what
     all requests need, as it was measured last, or what there was at the beginning."""

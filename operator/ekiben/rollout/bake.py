@@ -34,12 +34,15 @@ def judge(draft: Draft) -> None:
         f"revision {stable.number} ({stable.revision}) fails after its promotion ({found.reason}): {found.message}",
         warning=True,
     )
+    waits = draft.status.pinned
     pins.pin(draft, former)
     begin.open_(draft, direct=True, reason="BakeFailed", message=f"{found.reason}: {found.message}")
     if stable.revision == draft.observation.target.revision:
         draft.update(rejected_revision=stable.revision)
-    else:
-        # A third revision waits, of which this says nothing: it comes next, however the way back ends.
+    # Of a third revision that waits this says nothing: it comes next, however the way back ends.
+    if waits is not None and waits.revision not in (stable.revision, former.revision):
+        draft.update(pinned=waits)
+    elif stable.revision != draft.observation.target.revision:
         draft.update(pinned=None)
 
 

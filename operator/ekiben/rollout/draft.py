@@ -108,6 +108,10 @@ class Draft:
         if self.status.rollout is not None:
             self.update(rollout=self.status.rollout.model_copy(update=fields))
 
+    def begin_step(self, **fields: Any) -> None:
+        """Begin a step, preview or shadow, this one anew or another: nothing is left of what its clock has seen."""
+        self.update_rollout(**{"step_since": None, "still_since": None, "awaits_approval": False, **fields})
+
     def stop_judging(self) -> None:
         """Begin the analysis deadline anew once the canary is judged again: what is noted of it goes altogether.
 

@@ -45,6 +45,7 @@ def await_approval(draft: Draft) -> None:
     """Say that everything but the approval is there; that time counts for no deadline, nor does what came before."""
     say_approval(draft)
     draft.stop_judging()
+    draft.update_rollout(awaits_approval=True)
 
 
 def say_approval(draft: Draft) -> None:
@@ -63,7 +64,7 @@ def look(draft: Draft, weight: int) -> None:
     if not _passed(draft, found, weight, step.duration):
         return
     if following < 100:
-        draft.update_rollout(step=running.step + 1, step_since=None, approved=False)
+        draft.begin_step(step=running.step + 1, approved=False)
         draft.look_in(0)
     elif weight > 0:
         # 100 % is the promotion itself: without requests of the stable there is no evidence to end such a step by.
@@ -93,7 +94,7 @@ def _passed(draft: Draft, found: Evidence | None, share: int, duration: Duration
         draft.stop_judging()
         return False
     unusable = share > 0 and (found is None or not found.usable or bool(found.problem))
-    if unusable and left <= 0 and unapproved(draft, running) and approval.awaited(draft.observation.resource.status):
+    if unusable and left <= 0 and unapproved(draft, running) and running.awaits_approval:
         # Everything else was there, and a quiet night takes none of it back; once it is approved, evidence is needed.
         await_approval(draft)
         return False

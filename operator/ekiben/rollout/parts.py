@@ -35,7 +35,7 @@ def make_room(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stab
     shadow = draft.policy.strategy is Strategy.SHADOW
     if not (capacity.short if shadow else capacity.crowded_out)(draft, running, stable):
         return False
-    draft.update_rollout(state="Starting", step_since=None)
+    draft.begin_step(state="Starting")
     part(draft, running, canary, stable, canary.weight)
     return True
 
@@ -64,7 +64,7 @@ def part(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: R
         since = running.traffic_since or times.text(draft.now)
         draft.update_canary(weight=weight)
         state = "Promoting" if running.state == "Promoting" else "Step"
-        draft.update_rollout(state=state, waiting_since=None, step_since=None, traffic_since=since, needed=least)
+        draft.begin_step(state=state, waiting_since=None, traffic_since=since, needed=least)
         draft.act(routing.split(draft, stable, canary, weight))
         named = f"revision {canary.number} ({canary.revision})"
         draft.tell("WeightRaised", f"{named} gets {weight} %: as much as scaling.maxReplicas has room for at once")

@@ -18,8 +18,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
         steps.hold_weight(draft, canary, stable)
         waiting.for_pods(draft)
         return
-    now = times.text(draft.now)
-    draft.update_rollout(state="Preview", waiting_since=None, step_since=now, still_since=None, needed=need)
+    draft.begin_step(state="Preview", waiting_since=None, step_since=times.text(draft.now), needed=need)
     steps.hold_weight(draft, canary, stable)
     where = _where(draft, canary)
     draft.tell("PreviewReady", f"revision {canary.number} has {ready} ready replicas and no requests{where}")

@@ -125,7 +125,7 @@ def _for_this_step(draft: Draft, running: RolloutStatus, request: Request) -> No
     if request.weight is not None and not (steps and request.weight == weight):
         at = f"the present one has {weight} %" if steps else "strategy canary alone has steps"
         raise Refused(f"it is meant for the step of {request.weight} %, and {at}: look again, and ask anew")
-    awaited = approval.awaited(draft.observation.resource.status)
+    awaited = running.awaits_approval or approval.awaited(draft.observation.resource.status)
     if request.weight is None and approval.repeatable(draft.policy, running) and not awaited:
         name = draft.observation.resource.metadata.name
         raise Refused(
@@ -160,7 +160,7 @@ def _skip(draft: Draft, request: Request) -> str:
     steps = draft.policy.steps
     if running.state == "Step" and running.step + 1 < len(steps) and steps[running.step + 1].weight < 100:
         # Its pods have their own time to become ready, however long those of the step before were awaited.
-        draft.update_rollout(step=running.step + 1, approved=False, step_since=None, waiting_since=None)
+        draft.begin_step(step=running.step + 1, approved=False, waiting_since=None)
         return f"on to step {running.step + 2} of {len(steps)}"
     ending.begin_promotion(draft, "Requested", f"the last step was skipped by request {request.id}", direct=True)
     return "that was the last step: it gets all requests as soon as it has the pods for them"

@@ -17,7 +17,7 @@ def needed(draft: Draft) -> bool:
 def run(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Take the canary's weight and its pods; it begins its present step anew when there are replicas."""
     draft.hold("ScaledToZero", "spec.scaling.replicas is 0: the rollout goes on when there are replicas again")
-    draft.update_rollout(state="Starting", waiting_since=None, step_since=None)
+    draft.begin_step(state="Starting", waiting_since=None)
     draft.stop_judging()
     draft.act(EnsureRevision(canary.revision, canary.number, canary.model, 0))
     draft.update_canary(weight=0)

@@ -20,7 +20,7 @@ def start(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: 
         waiting.for_pods(draft)
         return
     since = running.traffic_since or times.text(draft.now)
-    draft.update_rollout(state="Shadow", waiting_since=None, step_since=None, traffic_since=since, needed=need)
+    draft.begin_step(state="Shadow", waiting_since=None, traffic_since=since, needed=need)
     draft.act(routing.split(draft, stable, canary, 0))
     percent = (draft.policy.shadow or Shadow()).percent
     draft.tell("ShadowStarted", f"revision {canary.number} gets copies of {percent} % of the requests")

@@ -6,6 +6,8 @@ what happens. That the load has grown beyond what the cluster has room for is no
 
 from __future__ import annotations
 
+from ekiben.api.status import RolloutStatus
+
 from . import still, waiting
 from .draft import Draft
 
@@ -20,8 +22,7 @@ def stands_still(draft: Draft, need: int) -> bool:
         still.go_on(draft)
         draft.update_rollout(waiting_since=None)
         return False
-    lost = ready < min(need, need if running.needed is None else running.needed)
-    if lost or draft.paused:
+    if ready < had(running, need) or draft.paused:
         waiting.for_pods(draft)
     else:
         draft.update_rollout(waiting_since=None)
@@ -31,3 +32,8 @@ def stands_still(draft: Draft, need: int) -> bool:
         draft.hold("AwaitingPods", f"{ready} of the {need} pods that it needs are ready: its time stands still{said}")
     draft.look_in(10)
     return True
+
+
+def had(running: RolloutStatus, need: int) -> int:
+    """Return how many of the `need` pods were there when the present weight, preview or shadow began."""
+    return need if running.needed is None else min(need, running.needed)

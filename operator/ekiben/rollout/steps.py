@@ -14,7 +14,8 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     steps = draft.policy.steps
     want = steps[min(running.step, len(steps) - 1)].weight
     need = capacity.step_need(draft, running, stable)
-    if running.state == "Step" and draft.ready(canary.revision) == 0:
+    deserted = running.state == "Step" and draft.ready(canary.revision) == 0
+    if deserted and canary.weight > 0:
         # Whether or not there is room for the pods that the next weight needs.
         draft.act(EnsureRevision(canary.revision, canary.number, canary.model, need))
         withdraw(draft, canary, stable)
@@ -30,7 +31,9 @@ def run(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable: Re
     most = found.canary[1] if found is not None else None
     draft.act(*capacity.hold(draft, canary.revision, need, need if draft.by_replicas else most))
     draft.act(EnsureStableService(stable.revision))
-    if running.state == "Starting" or canary.weight != want:
+    if deserted:
+        withdraw(draft, canary, stable)
+    elif running.state == "Starting" or canary.weight != want:
         _raise(draft, running, canary, stable, want, need)
     else:
         draft.act(routing.split(draft, stable, canary, want))
@@ -51,7 +54,7 @@ def hold_weight(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) ->
 def withdraw(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> None:
     """Begin the step anew where no pod of the canary is ready."""
     ending.take_share(draft, canary)
-    draft.update_rollout(state="Starting", waiting_since=times.text(draft.now), step_since=None)
+    draft.begin_step(state="Starting", waiting_since=times.text(draft.now))
     draft.look_in(0)
     draft.act(routing.split(draft, stable, canary, 0), EnsureStableService(stable.revision))
 
@@ -68,7 +71,7 @@ def _raise(
     # From here on there may be requests on it, whether or not anybody saw the gateway's acknowledgement.
     since = running.traffic_since or (times.text(draft.now) if want > 0 else None)
     draft.update_canary(weight=want)
-    draft.update_rollout(state="Step", waiting_since=None, step_since=None, traffic_since=since, needed=need)
+    draft.begin_step(state="Step", waiting_since=None, traffic_since=since, needed=need)
     draft.act(routing.split(draft, stable, canary, want))
     named, step = f"revision {canary.number} ({canary.revision})", running.step + 1
     draft.tell("WeightRaised", f"step {step} of {len(draft.policy.steps)}: {named} gets {want} %")
@@ -79,4 +82,4 @@ def note_acknowledged(draft: Draft) -> None:
     """Note when the gateway first acknowledged the step's weight: its time counts from there."""
     running = draft.status.rollout
     if running is not None and running.step_since is None:
-        draft.update_rollout(step_since=times.text(draft.now), still_since=None)
+        draft.begin_step(step_since=times.text(draft.now))

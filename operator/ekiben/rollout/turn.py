@@ -8,6 +8,7 @@ from ekiben.api.rollout import Strategy
 from ekiben.api.status import RevisionStatus, RolloutStatus
 
 from . import (
+    approval,
     begin,
     capacity,
     conviction,
@@ -19,6 +20,7 @@ from . import (
     recreate,
     rest,
     shadow,
+    shortage,
     steady,
     steps,
     times,
@@ -153,14 +155,22 @@ def _promoting(draft: Draft, _running: RolloutStatus, _canary: RevisionStatus, _
 
 
 def _late(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> conviction.Conviction | None:
-    if draft.paused or _has_its_pods(draft, running, stable):
+    if draft.paused:
         return None
-    return waiting.late(draft, running)
+    need = _need(draft, running, stable)
+    if _goes_on(draft, running):
+        need = shortage.had(running, need)
+        if draft.ready(running.revision) >= need:
+            draft.update_rollout(waiting_since=None)
+    # It may have become ready while nobody looked, or in a pause.
+    return None if draft.ready(running.revision) >= need else waiting.late(draft, running)
 
 
-def _has_its_pods(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> bool:
-    """Whether the canary has what it waited for: nobody looked, or it was paused, while it became ready."""
-    return draft.ready(running.revision) >= _need(draft, running, stable)
+def _goes_on(draft: Draft, running: RolloutStatus) -> bool:
+    """Whether it has what its step, preview or shadow asked for, and waits for no first pods."""
+    canary = draft.status.canary
+    reached = canary is not None and canary.weight == approval.present(draft.policy, running).weight
+    return running.state in ("Preview", "Shadow") or (running.state == "Step" and reached)
 
 
 def _need(draft: Draft, running: RolloutStatus, stable: RevisionStatus) -> int:
