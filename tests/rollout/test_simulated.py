@@ -274,3 +274,29 @@ def test_a_canary_whose_weight_the_status_does_not_tell_of_does_not_make_room_be
     one.gateway_answers = True
     one.run(5)
     assert one.deployed["v2"].wanted == 0
+
+
+@pytest.mark.parametrize("strategy", ["canary", "recreate"])
+def test_a_drain_begins_anew_after_a_freeze_in_which_somebody_gave_the_requests_back(strategy: str) -> None:
+    one = World({"model": {"image": "registry.test/iris:v1"}, "rollout": {"strategy": strategy, "bake": "0s"}})
+    one.run(10)
+    one.apply("registry.test/iris:v2")
+    if strategy == "canary":
+        one.run(3)
+        assert one.ask("promote", "v2")[0] == "Done"
+    while one.status.rollout is not None and one.status.rollout.drain_since is None:
+        one.reconcile()
+        one.tick()
+    one.frozen = "an incident"
+    one.reconcile()
+    one.weights = {"v1": 100, "v2": 0}
+    one.run(60)
+    one.frozen = ""
+    status = one.status
+    one.reconcile()
+    one.status = status  # the operator dies before it has written it
+    one.tick()
+    one.run(3)
+    assert one.deployed["v1"].wanted == 2, "it was sent requests a moment ago"
+    one.run(60)
+    assert (one.weights, one.deployed["v1"].wanted) == ({"v2": 100}, 0)

@@ -15,6 +15,7 @@ from tests.rollout import world as plain
 
 from ekiben.api.modeldeployment import ModelDeployment
 from ekiben.api.status import Status
+from ekiben.api.traffic import Provider
 from ekiben.operator.apply import split
 from ekiben.rollout import plan as p
 from ekiben.rollout.decide import decide
@@ -29,6 +30,8 @@ from .rulings import Rulings
 Json = dict[str, Any]
 
 EPOCH = 1_800_000_000.0
+_QUIET = 5.0 - 0.001
+"""Seconds without requests that draining takes at least, but for the rounding of times to a millisecond."""
 
 
 class Died(Exception):  # noqa: N818  no error: what happens to an operator
@@ -61,6 +64,8 @@ class World(plain.World):
         """The route leads to the activators."""
         self._read: tuple[int, str, ModelDeployment] | None = None
         self._rulings = Rulings(lambda: self.now, self._violated)
+        self._led: dict[str, float] = {}
+        """Revision -> when the gateway may last have sent it a request."""
 
     def resource(self) -> ModelDeployment:
         if self._read is None or self._read[0] != self.generation:
@@ -224,6 +229,24 @@ class World(plain.World):
         if replicas == 0 and serves and scaled.emptied(self, name):
             return
         super()._check_scale(name, replicas)
+        self._check_drained(name, replicas)
+
+    def _check_drained(self, name: str, replicas: int) -> None:
+        """What a rollout's revision was sent is answered before its pods go.
+
+        Those of any other, and of a canary that makes room for the load, go once the gateway leaves them out: they
+        answer what they hold in their own grace period.
+        """
+        resource, quiet = self.resource(), self.now - self._led.get(name, -_QUIET)
+        part = {one.revision for one in (self.status.stable, self.status.canary) if one is not None}
+        running = self.status.rollout
+        if replicas > 0 or name not in part or running is None or self.deployed[name].ready == 0:
+            return
+        if name == running.revision and running.state == "Starting":
+            return
+        by_gateway = resource.spec.traffic.provider is not Provider.REPLICA_RATIO
+        if resource.spec.scaling.floor > 0 and by_gateway:
+            assert quiet >= _QUIET, f"{name} ends {quiet:.2f} s after its last request"
 
     def _adopted(self, name: str) -> None:
         """What was left of a revision belongs to its Deployment again, or is gone."""
@@ -293,7 +316,10 @@ class World(plain.World):
         return self.gateway_answers and self.weights is not None and self.acknowledged != self._asked()
 
     def _tick(self, seconds: float) -> None:
+        seen = self.acknowledged[0] if self.acknowledged else {}
+        assert isinstance(seen, dict)
         self.tick(seconds)
+        self._led |= {name: self.now for name in self.deployed if seen.get(name) or (self.weights or {}).get(name)}
         if self.load is not None:
             self.load.tick(self)
 

@@ -13,6 +13,12 @@ _QUIET_SECONDS = 5.0
 _BLIND_SECONDS = 30.0
 
 
+def not_begun(draft: Draft) -> None:
+    """Begin to wait anew once the gateway has acknowledged, again, that the revision gets no requests."""
+    draft.update_rollout(drain_since=None)
+    draft.look_in(1)
+
+
 def done(draft: Draft, revision: str) -> bool:
     """Return whether a revision whose weight 0 was acknowledged is drained; the first call starts the clock.
 

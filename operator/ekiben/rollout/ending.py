@@ -112,7 +112,7 @@ def _hand_over(draft: Draft) -> None:
         return
     if not acknowledged(draft, 100):
         draft.act(EnsureStableService(stable.revision))
-        draft.look_in(1)
+        draining.not_begun(draft)
         return
     draft.act(EnsureStableService(canary.revision))
     if not draining.done(draft, stable.revision):
@@ -179,7 +179,7 @@ def roll_back(draft: Draft) -> None:
         draft.update_rollout(traffic_since=running.traffic_since)
     if running.traffic_since is not None or _may_be_served(draft, running, revision):
         if not acknowledged(draft, 0):
-            draft.look_in(1)
+            draining.not_begun(draft)
             return
         if not draining.done(draft, canary.revision):
             return

@@ -25,8 +25,8 @@ def run(draft: Draft) -> None:
     draft.act(*capacity.follow(draft))
     if status.stable is not None:
         _keep_route(draft, status.stable)
-    # The time in which nothing may move counts for no deadline, and for no step.
-    draft.update_rollout(waiting_since=None)
+    # The time in which nothing may move counts for no deadline, for no step, and for no drain.
+    draft.update_rollout(waiting_since=None, drain_since=None)
     draft.stop_judging()
     still.stand(draft)
 

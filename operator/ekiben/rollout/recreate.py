@@ -51,7 +51,7 @@ def _clear(draft: Draft, running: RolloutStatus, canary: RevisionStatus, stable:
     draft.update_canary(weight=100)
     draft.update_rollout(waiting_since=None, traffic_since=running.traffic_since or times.text(draft.now))
     if not ending.acknowledged(draft, 100):
-        draft.look_in(1)
+        draining.not_begun(draft)
         return
     if not draining.done(draft, stable.revision):
         return
@@ -110,7 +110,7 @@ def _restore(draft: Draft, canary: RevisionStatus, stable: RevisionStatus) -> No
     draft.act(SetWeights(((stable.revision, 100), (canary.revision, 0))), EnsureStableService(stable.revision))
     draft.update_canary(weight=0)
     if not ending.acknowledged(draft, 0):
-        draft.look_in(1)
+        draining.not_begun(draft)
         return
     if not draining.done(draft, canary.revision):
         return
