@@ -151,7 +151,8 @@ class _Choice:
         if self.weight is not None and (policy.strategy is not Strategy.CANARY or self.weight != weight):
             is_at = f"at the step of {weight} %" if policy.strategy is Strategy.CANARY else "at no step"
             raise RefusedError(f"{self._called(running.revision)} is {is_at}, not at one of {self.weight} %.")
-        if self.weight is None and approval.repeatable(policy, running) and not self.seen.paused_by("AwaitingApproval"):
+        awaited = running.awaits_approval or self.seen.paused_by(approval.AWAITED)
+        if self.weight is None and approval.repeatable(policy, running) and not awaited:
             raise RefusedError(
                 f"An earlier step asked for approval too, and the one of {weight} % does not wait for it yet. "
                 f"To approve it all the same: {self._typed('approve', f' --weight {weight}')}"
