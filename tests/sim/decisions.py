@@ -242,7 +242,7 @@ class World(plain.World):
         running = self.status.rollout
         if replicas > 0 or name not in part or running is None or self.deployed[name].ready == 0:
             return
-        if name == running.revision and running.state == "Starting":
+        if name == running.revision and running.state in ("Starting", "Promoting"):
             return
         by_gateway = resource.spec.traffic.provider is not Provider.REPLICA_RATIO
         if resource.spec.scaling.floor > 0 and by_gateway:

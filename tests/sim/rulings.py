@@ -46,6 +46,7 @@ class Rulings:
         self._now = now
         self._violated = violated
         self._answers: dict[str, Json] = {}
+        self._served: set[str] = set()
         self.record = Record()
 
     def looked(self, seen: Observation, plan: Plan) -> None:
@@ -62,6 +63,7 @@ class Rulings:
     def decided(self, seen: Observation, before: Status, after: Status, *, stable_down: bool) -> None:
         """Check a status that was written; `stable_down` is whether the stable revision has no ready pod now."""
         if before.stable is not None:
+            self._served.add(before.stable.revision)
             self._stable_kept(before, after)
         if after.rejected_revision and after.rejected_revision != before.rejected_revision:
             self._rejected(seen, before, after)
@@ -133,7 +135,7 @@ class Rulings:
             "StableUnavailable": record.stable_was_down,
             "Requested": self._asked(after, running.revision),
             "Undo": any(one.outcome == "Done" and one.verb == "undo" for one in after.requests),
-            "RollbackWindow": running.revision in {one.revision for one in before.history if one.outcome == "Promoted"},
+            "RollbackWindow": running.revision in self._served,
         }
         if strategy == "recreate" or excuses.get(reason, False):
             return
