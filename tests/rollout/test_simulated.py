@@ -300,3 +300,23 @@ def test_a_drain_begins_anew_after_a_freeze_in_which_somebody_gave_the_requests_
     assert one.deployed["v1"].wanted == 2, "it was sent requests a moment ago"
     one.run(60)
     assert (one.weights, one.deployed["v1"].wanted) == ({"v2": 100}, 0)
+
+
+def test_a_canary_whose_weight_0_the_gateway_has_not_taken_over_is_drained_although_the_status_was_lost() -> None:
+    one = serving(rollout={"steps": [{"weight": 10, "duration": "1h"}]})
+    one.apply("registry.test/iris:v2")
+    while (one.weights or {}).get("v2") != 10:
+        one.reconcile()
+        one.tick(0.1)
+    one.reconcile()
+    one.trouble("v2", waiting_reason="CrashLoopBackOff", restarts=3, last_exit_code=1)
+    one.gateway_answers = False
+    one.reconcile()
+    assert one.weights == {"v1": 100, "v2": 0}
+    one.deployed["v2"].created = one.now
+    one.status = Status()
+    one.run(3)  # no pod goes while the gateway may send it requests
+    assert one.deployed["v2"].wanted > 0
+    one.gateway_answers = True
+    one.run(60)
+    assert (one.weights, one.deployed["v2"].wanted) == ({"v1": 100}, 0)

@@ -26,12 +26,20 @@ def open_rollout(draft: Draft, state: str, policy: Rollout, *, stable_floor: int
             state=state,
             policy=_snapshot(policy),
             started_at=now,
+            traffic_since=now if _may_be_served(draft, target.revision) else None,
             waiting_since=now,
             stable_floor=stable_floor,
         ),
         verdict=None,
         rejected_revision=None,
     )
+
+
+def _may_be_served(draft: Draft, revision: str) -> bool:
+    """Whether a status that is lost may have given it weight: the gateway has not said that it takes it away."""
+    route = draft.observation.route
+    lost = draft.observation.resource.status.observed_generation == 0
+    return lost and route is not None and not route.acknowledged and revision in route.weights
 
 
 def _snapshot(policy: Rollout) -> dict[str, Any]:
