@@ -7,6 +7,8 @@ from tests.rollout.test_load import loaded
 from tests.rollout.world import World, serving
 
 from ekiben.api.status import Status
+from ekiben.rollout import capacity
+from ekiben.rollout.draft import Draft
 from ekiben.rollout.observation import Autoscaler
 from ekiben.rollout.plan import DeleteRevision, Scale
 
@@ -140,6 +142,16 @@ def test_a_canary_without_requests_leaves_its_pods_to_a_load_that_needs_all_of_t
     one.run(20)
     assert one.deployed["v2"].ready > 0
     assert one.condition("Progressing")[1] != "NoRoom"
+
+
+def test_what_alone_is_ready_does_not_make_room_for_what_wakes_or_is_down() -> None:
+    one = serving(rollout={"testers": {"header": "X-Tester", "value": "yes"}, "steps": [{"weight": 0}]})
+    one.apply(f"{_V}2")
+    one.run(10)
+    assert one.status.canary is not None
+    assert capacity.give_way(Draft(one.observe(), one.now), one.status.canary) != ()
+    one.deployed["v1"].ready = 0
+    assert capacity.give_way(Draft(one.observe(), one.now), one.status.canary) == ()
 
 
 def test_a_recreated_revision_begins_with_no_more_replicas_than_are_allowed_now() -> None:

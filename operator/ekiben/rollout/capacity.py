@@ -254,9 +254,11 @@ def give_way(draft: Draft, canary: RevisionStatus) -> tuple[Kept, ...]:
 
     The status may not tell of a weight that was written and taken away again: the route does.
     """
-    route = draft.observation.route
+    route, stable = draft.observation.route, draft.status.stable
     if route is not None and (route.weights.get(canary.revision, 0) > 0 or not route.acknowledged):
         return ()
+    if stable is not None and draft.ready(stable.revision) == 0 and draft.ready(canary.revision) > 0:
+        return ()  # it may have to take over: the stable revision wakes, or is down
     return retire(draft.revision(canary.revision))
 
 
