@@ -12,6 +12,15 @@ _WHY = "iris.other.example.com may not be claimed"
 _V = "registry.test/iris:v"
 
 
+def _until_replacing(one: World) -> None:
+    for _ in range(60):
+        one.reconcile()
+        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
+            return
+        one.tick()
+    raise AssertionError("nothing is replaced")
+
+
 def _canary() -> World:
     one = serving()
     one.apply(f"{_V}2")
@@ -58,11 +67,7 @@ def test_a_recreation_is_not_left_for_a_revision_that_waits() -> None:
     one = World({"model": {"image": f"{_V}1"}, "rollout": {"strategy": "recreate"}})
     one.run(10)
     one.apply(f"{_V}2")
-    for _ in range(60):
-        one.reconcile()
-        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
-            break
-        one.tick()
+    _until_replacing(one)
     one.unusable = _WHY
     one.apply(f"{_V}3")
     one.run(30)
@@ -118,11 +123,7 @@ def test_a_way_back_of_recreate_is_not_left_for_a_revision_that_waits(why: str) 
     one.deployed["v1"].wanted = 8
     one.run(10)
     one.apply(f"{_V}2")
-    for _ in range(60):
-        one.reconcile()
-        if one.status.rollout is not None and one.status.rollout.state == "Replacing":
-            break
-        one.tick()
+    _until_replacing(one)
     one.deployed["v1"].startable = False
     assert one.ask("abort", "v2")[0] == "Done"
     if why == "unusable":
@@ -149,9 +150,7 @@ def test_a_retry_is_refused_in_a_way_back_of_recreate_while_nothing_may_begin() 
     one = World({"model": {"image": f"{_V}1"}, "rollout": {"strategy": "recreate"}})
     one.run(10)
     one.apply(f"{_V}2")
-    while one.status.rollout is None or one.status.rollout.state != "Replacing":
-        one.reconcile()
-        one.tick()
+    _until_replacing(one)
     one.deployed["v1"].startable = False
     assert one.ask("abort", "v2")[0] == "Done"
     one.run(20)
