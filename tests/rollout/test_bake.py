@@ -320,4 +320,5 @@ def test_a_revision_that_undo_asked_for_comes_after_the_way_back_of_a_bake_that_
     one.run(60)
     assert one.weights == {"v1": 100}
     assert [entry.reason for entry in one.status.history][-2:] == ["BakeFailed", "Undo"]
-    assert one.status.rejected_revision is None or one.status.rejected_revision == "v3"
+    assert one.status.pinned is not None
+    assert one.status.pinned.revision == "v1"

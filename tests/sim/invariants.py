@@ -19,7 +19,7 @@ from ekiben.rollout.observation import Evidence, Observation
 from ekiben.rollout.plan import Plan
 
 from .network import shares
-from .rulings import Rulings
+from .rulings import Rulings, began
 from .schema import Info
 from .workloads import is_ready
 
@@ -106,7 +106,7 @@ class Invariants:
     def _told_status(self, told: Told, body: Json) -> None:
         before, after = Status.model_validate(self._status), Status.model_validate(body.get("status") or {})
         self._rulings.decided(told.seen, before, after, stable_down=self._stable_down())
-        if _began(before) != _began(after) and self._world.counters is not None:
+        if began(before) != began(after) and self._world.counters is not None:
             self._served = self._world.counters.served[after.rollout.revision] if after.rollout is not None else 0
 
     # 1: capacity
@@ -270,10 +270,6 @@ _CHECKS: dict[str, Callable[[Invariants, Told, Json], None]] = {
 def needed(weight: int, total: int) -> int:
     """Return the pods that a weight needs, where `total` serve all requests: 5 % of 2 is 1, 50 % of 5 is 3."""
     return max(1, ceil(total * weight / 100)) if weight > 0 else 0
-
-
-def _began(status: Status) -> tuple[str, str] | None:
-    return (status.rollout.revision, status.rollout.started_at) if status.rollout else None
 
 
 def _known(weights: dict[str, int], status: Status, name: str) -> bool:

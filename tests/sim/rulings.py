@@ -66,6 +66,7 @@ class Rulings:
             self._served.add(before.stable.revision)
             self._stable_kept(before, after)
         if after.rejected_revision and after.rejected_revision != before.rejected_revision:
+            self._served.discard(after.rejected_revision)
             self._rejected(seen, before, after)
         if len(after.history) > len(before.history) or after.history[-1:] != before.history[-1:]:
             last = after.history[-1]
@@ -73,9 +74,11 @@ class Rulings:
                 self._promoted(before, after)
         self._left(before, after)
         if before.observed_generation == 0:
-            self._answers.clear()  # who has lost the status knows of no earlier request
+            # Who has lost the status knows of no earlier request but the one that still stands in the annotation.
+            standing = (seen.request or "").split()[-1:]
+            self._answers = {id_: entry for id_, entry in self._answers.items() if id_ in standing}
         self._answered(after)
-        if _began(before) != _began(after):
+        if began(before) != began(after):
             self.record = Record(stable_was_down=self.record.stable_was_down and stable_down)
 
     def routed(self, seen: Observation, plan: Plan, before: dict[str, int], after: dict[str, int]) -> None:
@@ -255,5 +258,6 @@ def _inconclusive(policy: Json) -> str:
     return str((policy.get("analysis") or {}).get("onInconclusive", "pause"))
 
 
-def _began(status: Status) -> tuple[str, str] | None:
+def began(status: Status) -> tuple[str, str] | None:
+    """Return what tells one rollout from another; None where none runs."""
     return (status.rollout.revision, status.rollout.started_at) if status.rollout else None
